@@ -1,0 +1,1 @@
+"""Dry sound: reading, writing, resampling, levels and the sources of recordings."""

@@ -1,0 +1,1 @@
+"""What watches a training: media, progress, the effect schedule and early stopping."""

@@ -1,0 +1,1 @@
+"""Keys, the stateless dataset, the epoch-aware sampler and the DataModule that swaps the effect."""

@@ -1,0 +1,193 @@
+"""One interface through which everything renders: data, gradients and search."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fxstyle.effects.hosts import Process, build
+from fxstyle.effects.spec import EffectSpec
+from fxstyle.errors import InputError
+
+log = logging.getLogger(__name__)
+
+
+class Status(IntEnum):
+    """What became of one render."""
+
+    OK = 0
+    SILENT = 1
+    CLIPPED = 2
+    NOT_FINITE = 3
+    FAILED = 4
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Where a rendered clip counts as unusable.
+
+    Attributes:
+        silence_db: RMS level in dBFS below which it is silent.
+        clipped_fraction: Share of samples at or above full scale from which it is clipped to death.
+        runaway_db: Peak in dBFS above which it has run away (reported as not finite).
+    """
+
+    silence_db: float = -60.0
+    clipped_fraction: float = 0.5
+    runaway_db: float = 40.0
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """What a renderer gives back.
+
+    Attributes:
+        audio: ``(batch, candidates, channels, samples)``; silence where a render failed or was not finite.
+        status: :class:`Status` codes, ``(batch, candidates)``.
+    """
+
+    audio: NDArray[np.float32]
+    status: NDArray[np.int8]
+
+
+class Renderer(Protocol):
+    """Renders candidates of parameters on shared audio."""
+
+    def render(
+        self,
+        effects: Sequence[EffectSpec],
+        audio: NDArray[np.float32],
+        parameters: NDArray[np.float32],
+        sample_rate: int,
+        preroll: int = 0,
+    ) -> Rendered:
+        """Render ``(batch, channels, preroll + samples)`` with ``(batch, candidates, parameters)``.
+
+        The first ``preroll`` samples warm the effect up and are cropped from the result.
+        """
+        ...
+
+    def serial(self) -> Renderer:
+        """The same renderer on one core and without threads, for data loader workers."""
+        ...
+
+    def close(self) -> None:
+        """Give threads or processes back."""
+        ...
+
+
+def judge(audio: NDArray[np.float32], limits: Limits) -> Status:
+    """Classify one rendered clip ``(channels, samples)``."""
+    flat = audio.reshape(-1)
+    energy = float(np.dot(flat, flat))
+    if not np.isfinite(energy):
+        return Status.NOT_FINITE
+    peak = max(float(flat.max()), -float(flat.min()))
+    if peak > 10.0 ** (limits.runaway_db / 20.0):
+        return Status.NOT_FINITE
+    if energy / flat.size < 10.0 ** (limits.silence_db / 10.0):
+        return Status.SILENT
+    if peak >= 0.9999 and np.count_nonzero(np.abs(flat) >= 0.9999) >= limits.clipped_fraction * flat.size:
+        return Status.CLIPPED
+    return Status.OK
+
+
+class ThreadRenderer:
+    """Renders on threads of this process; native effects release the interpreter lock while they run.
+
+    With one core it renders in the calling thread and starts none, which is what data loader workers use. A pickled
+    copy starts without threads and plugins.
+
+    Args:
+        cores: Threads to use.
+        limits: When a clip counts as unusable.
+    """
+
+    def __init__(self, cores: int = 1, limits: Limits | None = None) -> None:
+        if cores < 1:
+            raise InputError(f"renderer.cores must be at least 1, not {cores}")
+        self.cores = cores
+        self.limits = limits or Limits()
+        self._local = threading.local()
+        self._pool: ThreadPoolExecutor | None = None
+
+    def __getstate__(self) -> dict[str, object]:
+        """Leave native objects behind."""
+        return {"cores": self.cores, "limits": self.limits}
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        """Start afresh in the new process."""
+        self.__init__(**state)  # type: ignore[misc]
+
+    def render(
+        self,
+        effects: Sequence[EffectSpec],
+        audio: NDArray[np.float32],
+        parameters: NDArray[np.float32],
+        sample_rate: int,
+        preroll: int = 0,
+    ) -> Rendered:
+        """See :meth:`Renderer.render`."""
+        batch, channels, length = audio.shape
+        if len(effects) != batch or parameters.ndim != 3 or parameters.shape[0] != batch:
+            raise InputError(
+                f"render: {len(effects)} effects, audio {audio.shape} and parameters {parameters.shape} must agree on "
+                "the batch (batch, candidates, parameters)"
+            )
+        candidates = parameters.shape[1]
+        result = np.empty((batch, candidates, channels, length - preroll), dtype=np.float32)
+        status = np.empty((batch, candidates), dtype=np.int8)
+
+        def one(place: tuple[int, int]) -> None:
+            item, candidate = place
+            wet = self._process(effects[item], audio[item], parameters[item, candidate], sample_rate)
+            if wet is None or wet.shape != audio[item].shape:
+                result[item, candidate] = 0.0
+                status[item, candidate] = Status.FAILED
+                return
+            result[item, candidate] = wet[:, preroll:]
+            verdict = judge(result[item, candidate], self.limits)
+            if verdict is Status.NOT_FINITE:
+                result[item, candidate] = 0.0
+            status[item, candidate] = verdict
+
+        places = [(item, candidate) for item in range(batch) for candidate in range(candidates)]
+        if self.cores == 1 or len(places) == 1:
+            for place in places:
+                one(place)
+        else:
+            if self._pool is None:
+                self._pool = ThreadPoolExecutor(self.cores, thread_name_prefix="render")
+            list(self._pool.map(one, places))
+        return Rendered(result, status)
+
+    def serial(self) -> ThreadRenderer:
+        """See :meth:`Renderer.serial`."""
+        return ThreadRenderer(1, self.limits)
+
+    def close(self) -> None:
+        """Stop the threads."""
+        if self._pool is not None:
+            self._pool.shutdown()
+            self._pool = None
+
+    def _process(
+        self, spec: EffectSpec, audio: NDArray[np.float32], positions: NDArray[np.float32], sample_rate: int
+    ) -> NDArray[np.float32] | None:
+        built: dict[EffectSpec, Process] = self._local.__dict__.setdefault("built", {})
+        if spec not in built:
+            built[spec] = build(spec)
+        values = spec.to_units(positions)
+        try:
+            return built[spec](audio, values, sample_rate)
+        except (RuntimeError, ValueError) as error:
+            log.warning("%s failed with %s: %s", spec.name, spec.text(positions), error)
+            return None

@@ -1,0 +1,1 @@
+"""Plain networks, without trainer or data."""

@@ -1,0 +1,135 @@
+"""One visible place that turns a config into everything a run needs."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning.callbacks import Callback, RichProgressBar
+
+from fxstyle.audio.levels import Level
+from fxstyle.data.module import EffectDataModule
+from fxstyle.effects.parse import EffectSet, parse_effects
+from fxstyle.effects.renderer import Renderer
+from fxstyle.effects.schedule import Schedule
+from fxstyle.run.instantiate import build, named_section
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """What a config composes to.
+
+    Attributes:
+        data: The DataModule.
+        task: The LightningModule.
+    """
+
+    data: EffectDataModule
+    task: pl.LightningModule
+
+
+def plain_config(config: DictConfig) -> dict[str, Any]:
+    """The resolved config as plain containers, for checkpoints and trackers."""
+    plain = OmegaConf.to_container(config, resolve=True)
+    assert isinstance(plain, dict)
+    return {str(key): value for key, value in plain.items()}
+
+
+def build_effects(config: DictConfig) -> EffectSet:
+    """The effects of a config."""
+    with named_section("effects"):
+        return parse_effects(plain_config(config.effects), config.channels)
+
+
+def build_renderer(config: DictConfig, ranks: int) -> Renderer:
+    """The renderer of a config; ``cores=auto`` takes the machine's cores, shared by the ranks on it."""
+    cores = config.renderer.cores
+    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    share = max(1, (available if cores == "auto" else int(cores)) // ranks)
+    return build({**config.renderer, "cores": share}, "renderer")
+
+
+def build_data(config: DictConfig, ranks: int = 1) -> EffectDataModule:
+    """The DataModule of a config."""
+    source = build(config.audio, "audio")
+    effects = build_effects(config)
+    with named_section("data"):
+        options = plain_config(config.data)
+        schedule = Schedule(**options.pop("schedule"), seed=config.seed)
+        level = Level(**options.pop("level"))
+        return EffectDataModule(
+            source=source,
+            effects=effects,
+            renderer=build_renderer(config, ranks),
+            schedule=schedule,
+            level=level,
+            seed=config.seed,
+            **options,
+        )
+
+
+def build_task(config: DictConfig, effects: EffectSet) -> pl.LightningModule:
+    """The LightningModule of a config, with freshly seeded weights."""
+    pl.seed_everything(config.seed, workers=True, verbose=False)
+    model = build({key: value for key, value in config.model.items() if key != "tasks"}, "model")
+    optimizer = build(config.optimizer, "optimizer")
+    loss = build(config.loss, "loss")
+    options = {key: value for key, value in config.task.items() if key != "name"}
+    return build(
+        options,
+        "task",
+        model=model,
+        optimizer=optimizer,
+        seen=tuple(effect.name for effect in effects.train),
+        unseen=tuple(effect.name for effect in effects.unseen),
+        seed=config.seed,
+        **loss,
+    )
+
+
+def build_experiment(config: DictConfig, ranks: int = 1) -> Experiment:
+    """Data and task of a config."""
+    data = build_data(config, ranks)
+    return Experiment(data, build_task(config, data.effects))
+
+
+def build_callbacks(config: DictConfig) -> list[Callback]:
+    """Callbacks of the config, and a progress bar where a person is watching."""
+    callbacks = [build(options, f"callbacks.{name}") for name, options in config.callbacks.items() if options]
+    if sys.stdout.isatty() and config.trainer.enable_progress_bar:
+        callbacks.append(RichProgressBar(leave=False))
+    return [ConfigInCheckpoint(plain_config(config)), *callbacks]
+
+
+def build_trainer(config: DictConfig, callbacks: list[Callback], loggers: list[Any], folder: Path) -> pl.Trainer:
+    """The trainer of a config."""
+    options = dict(config.trainer)
+    options["enable_progress_bar"] = bool(options["enable_progress_bar"]) and sys.stdout.isatty()
+    return build(
+        OmegaConf.create(options),
+        "trainer",
+        callbacks=callbacks,
+        logger=loggers,
+        default_root_dir=str(folder),
+        use_distributed_sampler=False,
+    )
+
+
+class ConfigInCheckpoint(Callback):
+    """Puts config and scores into each checkpoint, so that it alone says how its model was built and how good it is."""
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        self._config = config
+
+    def on_save_checkpoint(self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Add it, and the validation scores of the epoch."""
+        checkpoint["config"] = self._config
+        checkpoint["scores"] = {k: float(v) for k, v in trainer.callback_metrics.items() if k.startswith("val/")}

@@ -1,0 +1,78 @@
+"""Hydra's instantiate, restricted to the packages an experiment is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from hydra.errors import HydraException
+from hydra.utils import get_object, instantiate
+from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from fxstyle.errors import InputError
+
+ALLOWED = ("fxstyle", "torch.optim", "torch.nn", "pytorch_lightning")
+"""Packages whose classes a config may name: a run folder somebody sent must not run anything else."""
+
+
+def build(config: DictConfig | ListConfig | dict[str, Any], section: str, **arguments: Any) -> Any:
+    """Build what a section of the config describes.
+
+    Raises:
+        InputError: When it names a class that is not allowed or does not exist, or arguments that do not fit.
+    """
+    plain = OmegaConf.to_container(config, resolve=True) if OmegaConf.is_config(config) else config
+    for target in _targets(plain):
+        _check(target, section)
+    with named_section(section):
+        return instantiate(plain, _convert_="all", **arguments)
+
+
+@contextmanager
+def named_section(section: str) -> Iterator[None]:
+    """Turn what goes wrong while a section is built into one sentence that names it."""
+    try:
+        yield
+    except InputError:
+        raise
+    except HydraException as error:
+        cause: BaseException | None = error
+        while cause is not None:
+            if isinstance(cause, InputError):
+                raise cause from None
+            cause = cause.__cause__
+        reason = error.__cause__ or error
+        raise InputError(f"config section '{section}' cannot be built: {_one_line(reason)}") from error
+    except (TypeError, ValueError, OmegaConfBaseException) as error:
+        raise InputError(f"config section '{section}' cannot be built: {_one_line(error)}") from error
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split("\n\n")[0].split())
+
+
+def _targets(config: Any) -> Iterator[str]:
+    if isinstance(config, dict):
+        if "_target_" in config:
+            yield str(config["_target_"])
+        for value in config.values():
+            yield from _targets(value)
+    elif isinstance(config, list):
+        for value in config:
+            yield from _targets(value)
+
+
+def _check(target: str, section: str) -> None:
+    allowed = ", ".join(ALLOWED)
+    if not any(target.startswith(prefix + ".") for prefix in ALLOWED):
+        raise InputError(f"config section '{section}' names {target!r}, which is not part of {allowed}")
+    try:
+        found = get_object(target)
+    except Exception as error:
+        raise InputError(f"config section '{section}' names {target!r}, which does not exist") from error
+    # A dotted path can leave the package through a module it imports, such as fxstyle.cli.os.system.
+    home = str(getattr(found, "__module__", None) or "")
+    if not callable(found) or not any(home == prefix or home.startswith(prefix + ".") for prefix in ALLOWED):
+        raise InputError(f"config section '{section}' names {target!r}, which lives in {home!r}, not in {allowed}")

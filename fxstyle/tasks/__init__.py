@@ -1,0 +1,1 @@
+"""LightningModules: they compute and log numbers, and leave pictures and files to callbacks."""
