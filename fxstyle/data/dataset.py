@@ -146,8 +146,7 @@ class EffectDataset(Dataset[Batch]):
     def _read(self, key: ClipKey, rng: np.random.Generator, out: NDArray[np.float32]) -> None:
         recording = self.plan.recordings[key.recording]
         audio = self.source.read(recording, key.start - self.preroll, self.preroll + key.length)
-        gain = self.level.gain(audio[:, self.preroll :], self.source.sample_rate, rng)
-        np.multiply(audio, np.float32(gain), out=out)
+        out[:] = self.level.apply(audio, self.source.sample_rate, rng)
 
     def _give_up(self, key: ClipKey, positions: NDArray[np.float32]) -> None:
         spec = self.effects[key.effect]

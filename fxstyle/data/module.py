@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import multiprocessing
 from collections.abc import Callable
+from multiprocessing.context import BaseContext
 from typing import Any
 
 import pytorch_lightning as pl
@@ -140,23 +141,34 @@ class EffectDataModule(pl.LightningDataModule):
 
     def _loader(self, split: Split, keys: Callable[[int], list[ClipKey]]) -> DataLoader[Batch]:
         trainer = self.trainer
-        # `current_epoch` is fit_loop.epoch_progress.current.processed, which checkpoints restore.
-        epoch: Callable[[], int] = (lambda: trainer.current_epoch) if trainer is not None else (lambda: 0)
         rank, ranks = (trainer.global_rank, trainer.world_size) if trainer is not None else (0, 1)
+
+        def epoch() -> int:
+            # `trainer.current_epoch` counts completed epochs, which a resumed fit only restores after it has asked for
+            # the first batches.
+            return trainer.fit_loop.epoch_progress.current.processed if trainer is not None else 0
+
         sampler = EpochBatchSampler(keys, epoch, self.batch_size, rank, ranks)
         options: dict[str, Any] = {"batch_sampler": sampler, "collate_fn": _already_batched}
         if self.num_workers == 0:
             return PrefetchingLoader(self.dataset(split), **options)
-        # A forked worker can deadlock on a lock that one of this process's threads held.
-        methods = multiprocessing.get_all_start_methods()
-        context = "forkserver" if "forkserver" in methods else "spawn"
         return DataLoader(
             self.dataset(split),
             num_workers=self.num_workers,
             persistent_workers=True,
-            multiprocessing_context=context,
+            multiprocessing_context=_worker_context(),
             **options,
         )
+
+
+def _worker_context() -> BaseContext:
+    """Start workers without forking this process: a fork can inherit a lock that one of its threads holds."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    # Imported once in the server, so that workers start at once.
+    context.set_forkserver_preload(["fxstyle.data.dataset"])
+    return context
 
 
 def _already_batched(batch: Batch) -> Batch:

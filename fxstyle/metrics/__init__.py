@@ -1,0 +1,1 @@
+"""Scores: pure functions, and torchmetrics classes that hold sums."""
