@@ -11,12 +11,13 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from fxstyle.run.conf import CONF
-from fxstyle.run.launch import launch
+from fxstyle.run.launch import launch, refusing
 
 log = logging.getLogger("fxstyle")
 
 
 @hydra.main(version_base="1.3", config_path=CONF, config_name="train")
+@refusing
 def main(config: DictConfig) -> float:
     """Run one experiment; see ``python train.py --help``."""
     # Imported here: `--help` and a refused config should not wait for torch.

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytorch_lightning as pl
 import torch
+from numpy.typing import NDArray
 from pytorch_lightning.callbacks import Callback
 
 from fxstyle.audio.files import write_audio
@@ -16,7 +16,15 @@ from fxstyle.data.module import EffectDataModule
 from fxstyle.errors import InputError
 from fxstyle.plots.spectrogram import spectrogram_figure
 
-log = logging.getLogger(__name__)
+TRANSFORM, HOP = 2048, 512
+"""Samples of a transform and between frames in the pictures."""
+
+
+def magnitudes(audio: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Magnitude spectrogram ``(bins, frames)`` of the mono sum of ``(channels, samples)``, for pictures."""
+    window = torch.hann_window(TRANSFORM)
+    mono = torch.from_numpy(np.ascontiguousarray(audio)).mean(dim=0)
+    return torch.stft(mono, TRANSFORM, HOP, window=window, return_complex=True).abs().numpy()
 
 
 class Media(Callback):
@@ -55,7 +63,13 @@ class Media(Callback):
             }
             for name, audio in sounds.items():
                 write_audio(folder / f"{spec.name}_{name}.flac", np.clip(audio, -1.0, 1.0), rate, "PCM_16")
-            figure = spectrogram_figure(sounds, rate, title=f"{spec.name}: {spec.text(batch['parameters'][item].numpy())}")
+            settings = spec.text(batch["parameters"][item].numpy())
+            figure = spectrogram_figure(
+                {name: magnitudes(audio) for name, audio in sounds.items()},
+                np.linspace(0.0, rate / 2, TRANSFORM // 2 + 1),
+                HOP / rate,
+                title=f"{spec.name}: {settings}",
+            )
             picture = folder / f"{spec.name}.png"
             figure.savefig(picture, dpi=80)
             self._log(trainer, spec.name, sounds, picture, rate)

@@ -112,7 +112,7 @@ class EffectDataset(Dataset[Batch]):
                 parameters = spec.sample(rng)
                 positions[place, : len(parameters)] = parameters
                 mask[place, : len(parameters)] = spec.free
-                self._read(used[place], rng, dry[place])
+                self.read(used[place], rng, dry[place])
             whole = len(open_places) == len(keys)
             rendered = self.renderer.render(
                 [self.effects[keys[place].effect] for place in open_places],
@@ -143,7 +143,8 @@ class EffectDataset(Dataset[Batch]):
             "rejected": torch.from_numpy(rejected),
         }
 
-    def _read(self, key: ClipKey, rng: np.random.Generator, out: NDArray[np.float32]) -> None:
+    def read(self, key: ClipKey, rng: np.random.Generator, out: NDArray[np.float32]) -> None:
+        """Read the dry sound of a key with its pre-roll, at its level, into ``(channels, preroll + samples)``."""
         recording = self.plan.recordings[key.recording]
         audio = self.source.read(recording, key.start - self.preroll, self.preroll + key.length)
         out[:] = self.level.apply(audio, self.source.sample_rate, rng)

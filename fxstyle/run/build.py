@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -111,6 +112,7 @@ def build_callbacks(config: DictConfig) -> list[Callback]:
 
 def build_trainer(config: DictConfig, callbacks: list[Callback], loggers: list[Any], folder: Path) -> pl.Trainer:
     """The trainer of a config."""
+    _quiet_lightning()
     options = dict(config.trainer)
     options["enable_progress_bar"] = bool(options["enable_progress_bar"]) and sys.stdout.isatty()
     return build(
@@ -133,3 +135,17 @@ class ConfigInCheckpoint(Callback):
         """Add it, and the validation scores of the epoch."""
         checkpoint["config"] = self._config
         checkpoint["scores"] = {k: float(v) for k, v in trainer.callback_metrics.items() if k.startswith("val/")}
+
+
+def _quiet_lightning() -> None:
+    """Silence what the user cannot act on; importing Lightning sets its level, so this comes later."""
+    for name in ("pytorch_lightning", "lightning.pytorch", "lightning.fabric"):
+        # Their own handlers print every line a second time beside Hydra's.
+        logging.getLogger(name).handlers.clear()
+        logging.getLogger(name).setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+    warnings.filterwarnings("ignore", message=".*sync_dist=True.*")
+    warnings.filterwarnings("ignore", message=".*Checkpoint directory.*exists and is not empty.*")
+    warnings.filterwarnings("ignore", message=".*Experiment logs directory.*")
+    warnings.filterwarnings("ignore", message=".*isinstance.*LeafSpec.*")
+    warnings.filterwarnings("ignore", message=".*number of training batches.*smaller than the logging interval.*")

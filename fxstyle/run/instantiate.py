@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from hydra.errors import HydraException
-from hydra.utils import get_object, instantiate
+from hydra._internal.utils import _locate
+from hydra.utils import instantiate
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -27,7 +28,10 @@ def build(config: DictConfig | ListConfig | dict[str, Any], section: str, **argu
     for target in _targets(plain):
         _check(target, section)
     with named_section(section):
-        return instantiate(plain, _convert_="all", **arguments)
+        if not arguments:
+            return instantiate(plain, _convert_="all")
+        # Hydra would turn the dataclasses among the arguments into dictionaries.
+        return instantiate({**plain, "_partial_": True}, _convert_="all")(**arguments)
 
 
 @contextmanager
@@ -69,7 +73,7 @@ def _check(target: str, section: str) -> None:
     if not any(target.startswith(prefix + ".") for prefix in ALLOWED):
         raise InputError(f"config section '{section}' names {target!r}, which is not part of {allowed}")
     try:
-        found = get_object(target)
+        found = _locate(target)
     except Exception as error:
         raise InputError(f"config section '{section}' names {target!r}, which does not exist") from error
     # A dotted path can leave the package through a module it imports, such as fxstyle.cli.os.system.

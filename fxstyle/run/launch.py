@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import difflib
-import logging
+import functools
 import os
 import re
 import sys
-import warnings
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
@@ -25,11 +24,8 @@ def launch(main: Callable[[], Any], config_name: str) -> None:
     """Run a ``hydra.main`` function and turn what goes wrong into an exit code."""
     # With this, Hydra raises instead of printing and leaving with code 1.
     os.environ["HYDRA_FULL_ERROR"] = "1"
-    quiet_libraries()
     try:
         main()
-    except InputError as error:
-        _refuse(str(error))
     except MissingConfigException as error:
         _refuse(_explain_choice(error))
     except ConfigCompositionException as error:
@@ -38,21 +34,20 @@ def launch(main: Callable[[], Any], config_name: str) -> None:
         _refuse(" ".join(str(error).split()))
 
 
-def quiet_libraries() -> None:
-    """Silence chatter of the libraries that the user cannot act on."""
-    for name in ("pytorch_lightning", "lightning.pytorch", "lightning.fabric"):
-        # Their own handlers print every line a second time beside Hydra's.
-        logging.getLogger(name).handlers.clear()
-        logging.getLogger(name).setLevel(logging.WARNING)
-    warnings.filterwarnings("ignore", message=".*does not have many workers.*")
-    warnings.filterwarnings("ignore", message=".*sync_dist=True.*")
-    warnings.filterwarnings("ignore", message=".*Checkpoint directory.*exists and is not empty.*")
-    warnings.filterwarnings("ignore", message=".*Experiment logs directory.*")
-    warnings.filterwarnings("ignore", message=".*isinstance.*LeafSpec.*")
-    warnings.filterwarnings("ignore", message=".*number of training batches.*smaller than the logging interval.*")
+def refusing(function: Callable[[DictConfig], Any]) -> Callable[[DictConfig], Any]:
+    """Wrap a task function so that refused input leaves with one sentence, before Hydra adds its own."""
+
+    @functools.wraps(function)
+    def wrapped(config: DictConfig) -> Any:
+        try:
+            return function(config)
+        except InputError as error:
+            return _refuse(str(error))
+
+    return wrapped
 
 
-def _refuse(sentence: str) -> None:
+def _refuse(sentence: str) -> NoReturn:
     sys.stderr.write(f"{os.path.basename(sys.argv[0])}: {sentence}\n")
     sys.exit(2)
 

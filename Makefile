@@ -1,0 +1,53 @@
+# A fresh Linux machine needs Python 3.10 to 3.13, git and make; the rest is installed into .venv.
+# Another Python: make test PYTHON=python3.12
+
+PYTHON ?= python3
+VENV := .venv
+INSTALLED := $(VENV)/.installed
+BUILDING := $(VENV)/.building
+RUN := $(VENV)/bin/python
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-slow bench lint clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+demo: $(INSTALLED) ## Train on synthetic sound for some minutes and write a report
+	@set -e; run_dir=runs/demo/$$(date +%Y-%m-%d_%H-%M-%S); set -x; \
+	$(RUN) train.py experiment=demo run_dir=$$run_dir; \
+	$(RUN) evaluate.py run=$$run_dir
+
+test: $(INSTALLED) ## Run all tests but the slow ones
+	$(RUN) -m pytest -m 'not slow'
+
+test-slow: $(INSTALLED) ## Run the long studies
+	$(RUN) -m pytest -m slow
+
+bench: $(INSTALLED) ## Run the benchmarks
+	$(RUN) -m pytest -o addopts= tests/benchmarks --benchmark-only
+
+lint: $(INSTALLED) ## Check style and types
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy
+
+clean: ## Remove .venv and all caches; runs/ stays
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
+	find fxstyle tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# An installation that was broken off can look whole to pip, so it is started again from an empty folder.
+$(INSTALLED): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))' 2>/dev/null || { \
+	  echo "make: fxstyle needs Python 3.10 to 3.13, but $(PYTHON) is `$(PYTHON) --version 2>&1 | tail -n 1`;" \
+	    "choose another, as in: make PYTHON=python3.12" >&2; exit 2; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "make: $(PYTHON) cannot make environments; install its venv package (Debian: apt install python3-venv)" >&2; \
+	  exit 2; }
+	@set -e; rm -f $@; \
+	if [ -e $(BUILDING) ] || ! $(RUN) -m pip --version >/dev/null 2>&1; then \
+	  $(PYTHON) -m venv --clear --without-pip $(VENV); touch $(BUILDING); $(RUN) -m ensurepip --upgrade >/dev/null; \
+	fi; \
+	touch $(BUILDING); \
+	$(RUN) -m pip install --progress-bar off -c constraints.txt -e '.[dev]'; \
+	rm $(BUILDING); touch $@

@@ -1,0 +1,1 @@
+"""Descriptors of a sound computed without training: timbre and style statistics."""

@@ -1,0 +1,1 @@
+"""What a person reads after a run: the results table, its summary and the HTML report with pictures and sound."""

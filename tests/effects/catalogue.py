@@ -1,0 +1,41 @@
+"""The single effects of conf/effects, and sound to try them on."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+
+from fxstyle.effects.parse import parse_effect
+from fxstyle.effects.spec import EffectSpec
+
+CONF = Path(__file__).parents[2] / "conf" / "effects"
+RATE = 22050
+
+
+@cache
+def configs() -> dict[str, Any]:
+    """Effects by name; sets, which Hydra composes, are left out."""
+    found: dict[str, Any] = {}
+    for path in sorted(CONF.glob("*.yaml")):
+        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
+        if "defaults" not in loaded:
+            assert list(loaded) == [path.stem], f"{path.name} must hold one effect of its own name"
+            found |= loaded
+    return found
+
+
+@cache
+def effect(name: str) -> EffectSpec:
+    return parse_effect(name, configs()[name])
+
+
+def noise(channels: int = 1, samples: int = 8192, seed: int = 0) -> NDArray[np.float32]:
+    """Noise with a peak of about -12 dBFS whose level swells, so that dynamics have something to do."""
+    rng = np.random.default_rng([seed, channels, samples])
+    swell = 0.2 + 0.8 * np.sin(np.linspace(0, 3 * np.pi, samples)) ** 2
+    return (0.06 * rng.standard_normal((channels, samples)) * swell).astype(np.float32)

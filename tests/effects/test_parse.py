@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import copy
+import re
+from typing import Any
+
+import pytest
+
+from fxstyle.effects.parse import parse_effect, parse_effects
+from fxstyle.errors import InputError
+from tests.effects.catalogue import configs
+
+pytestmark = pytest.mark.unit
+
+DRIVE: dict[str, Any] = {
+    "host": "pedalboard",
+    "plugin": "Distortion",
+    "parameters": {"drive_db": {"low": 10, "high": 45, "default": 25, "unit": "dB"}},
+}
+
+
+def changed(path: str, value: object) -> dict[str, Any]:
+    """A distortion with one setting changed."""
+    config = copy.deepcopy(DRIVE)
+    node = config
+    *parents, last = path.split("/")
+    for key in parents:
+        node = node[key]
+    node[last] = value
+    return config
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        (changed("host", "vst9"), "effects.drive.host: unknown host 'vst9'; choose one of .*pedalboard"),
+        (changed("plugin", "Distorsion"), "no effect 'Distorsion'; choose one of .*Distortion"),
+        (changed("colour", "red"), "effects.drive: unknown key 'colour'; choose from .*plugin.*tail_seconds"),
+        (
+            changed("parameters/drive", {"low": 0, "high": 1, "default": 0}),
+            "Distortion has no 'drive'; choose from drive_db",
+        ),
+        (changed("settings", {"drive": 1}), "Distortion has no 'drive'; choose from drive_db"),
+        (changed("parameters/drive_db/hihg", 1), "drive_db: unknown key 'hihg'; choose from .*high"),
+        (changed("parameters/drive_db", {"low": 0, "high": 1}), "drive_db: give 'default'"),
+        (changed("parameters/drive_db", {}), "drive_db: give 'low'"),
+        (changed("parameters/drive_db", 25), "drive_db.*mapping"),
+        (changed("parameters", ["drive_db"]), "effects.drive.parameters.*mapping"),
+        (changed("parameters/drive_db/low", "loud"), "drive_db"),
+        (changed("parameters/drive_db/low", 50), "low must be below high"),
+        (changed("channels", "quad"), "channels.*any, mono.*stereo"),
+        (changed("block", -1), "block"),
+        (changed("tail_seconds", -1), "tail_seconds"),
+        ("Distortion", "effect 'drive' must be a mapping"),
+        ({"host": "chain"}, "no links"),
+        ({"host": "chain", "links": {"a": DRIVE}, "block": 5}, "unknown key 'block'; choose from host, links"),
+    ],
+)
+def test_mistakes_are_named_with_the_choices(config: Any, message: str) -> None:
+    with pytest.raises(InputError, match=message) as refused:
+        parse_effect("drive", config)
+    assert "\n" not in str(refused.value)
+
+
+def test_labels_are_checked_against_the_plugin() -> None:
+    config = copy.deepcopy(configs()["ladder"])
+    config["parameters"]["mode"]["labels"][1] = "HPF13"
+    with pytest.raises(InputError, match=r"parameters.mode: unknown label 'HPF13'; choose from .*HPF12"):
+        parse_effect("ladder", config)
+
+
+def test_labels_number_their_own_steps() -> None:
+    config = copy.deepcopy(configs()["ladder"])
+    config["parameters"]["mode"] |= {"low": 3, "high": 8, "default": 3}
+    with pytest.raises(InputError, match="parameters.mode"):
+        parse_effect("ladder", config)
+
+
+def test_an_unknown_choice_in_the_settings_is_refused() -> None:
+    config = copy.deepcopy(configs()["resample"])
+    del config["parameters"]["quality"]
+    config["settings"] = {"quality": "Excellent"}
+    with pytest.raises(InputError, match=r"quality.*'Excellent'.*WindowedSinc8"):
+        parse_effect("resample", config)
+
+
+def test_a_missing_impulse_response_is_refused_at_once() -> None:
+    config = copy.deepcopy(configs()["convolution"])
+    config["settings"]["impulse_response_filename"] = "no_such_room.wav"
+    with pytest.raises(InputError, match=re.escape("no_such_room.wav")):
+        parse_effect("convolution", config)
+
+
+def test_a_label_gives_its_range() -> None:
+    mode = parse_effect("ladder", configs()["ladder"]).parameters[0]
+    assert (mode.low, mode.high, mode.steps, mode.kind) == (0, 5, 6, "stepped")
+
+
+def test_sets_and_single_effects() -> None:
+    one = parse_effects({"drive": DRIVE}, 1)
+    assert [spec.name for spec in one.train] == ["drive"]
+    both = parse_effects({"train": {"drive": DRIVE, "more": DRIVE}, "unseen": {"other": DRIVE}}, 1)
+    assert [spec.name for spec in both.all] == ["drive", "more", "other"]
+    assert [spec.name for spec in both.unseen] == ["other"]
+    assert parse_effects({"train": {"drive": DRIVE}, "unseen": None}, 1).unseen == ()
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({}, "no effect to train on"),
+        ({"train": {}, "unseen": {"drive": DRIVE}}, "no effect to train on"),
+        ({"train": {"drive": DRIVE}, "unseen": {"drive": DRIVE}}, "drive cannot be trained on and unseen"),
+        ({"train": {"drive": {**DRIVE, "channels": "stereo"}}}, "'drive' is stereo"),
+    ],
+)
+def test_impossible_sets_are_refused(config: Any, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        parse_effects(config, 1)
+
+
+def test_mono_sound_holds_the_width_of_the_reverb() -> None:
+    reverb = {"reverb": configs()["reverb"]}
+    width = [p.name for p in parse_effects(reverb, 1).train[0].parameters if p.held]
+    assert width == ["width"]
+    assert not any(p.held for p in parse_effects(reverb, 2).train[0].parameters)
