@@ -40,7 +40,9 @@ def main(config: DictConfig) -> float:
         best = fit.best_checkpoint(trainer)
         values = fit.summary(trainer, time.monotonic() - began, stopped_by, best)
         if config.test and best is not None and stopped_by != "interrupted":
-            trainer.test(experiment.task, datamodule=experiment.data, ckpt_path=str(best), weights_only=True, verbose=False)
+            trainer.test(
+                experiment.task, datamodule=experiment.data, ckpt_path=str(best), weights_only=True, verbose=False
+            )
             values |= fit.numbers(trainer, "test/")
         if trainer.is_global_zero:
             folder.write_metrics(run_folder, values)

@@ -15,9 +15,7 @@ import fxstyle
 pytestmark = pytest.mark.unit
 
 ROOT = Path(fxstyle.__file__).parent
-LAYERS = (
-    "errors audio effects data features models losses metrics gradients search plots tasks callbacks export report run cli"
-).split()
+LAYERS = ["errors", "audio", "effects", "data", "features", "models", "losses", "metrics", "gradients", "search", "plots", "tasks", "callbacks", "export", "report", "run", "cli"]
 HEAVY = ("torch", "pytorch_lightning", "umap", "matplotlib", "plotly", "sklearn", "scipy", "wandb", "hydra")
 
 

@@ -17,6 +17,7 @@ from fxstyle.audio.files import open_audio, read_frames
 from fxstyle.audio.levels import peak
 from fxstyle.audio.resample import fit_length, resampled_length, to_channels
 from fxstyle.errors import InputError
+from fxstyle.writing import replacing, write_text
 
 _FORMAT = 1
 _BLOCK_FRAMES = 1 << 19
@@ -62,6 +63,7 @@ class DecodedCache:
         self.folder = folder
         self.sample_rate = sample_rate
         self.channels = channels
+        self._sounds: dict[Path, Path] = {}
 
     def decode(self, path: Path) -> Decoded:
         """Decode a file, or recall what was found when it was decoded before.
@@ -78,11 +80,8 @@ class DecodedCache:
         except (OSError, ValueError, TypeError):
             pass
         try:
-            sound.parent.mkdir(parents=True, exist_ok=True)
             decoded = self._write(path, sound)
-            part = _part_name(facts)
-            part.write_text(json.dumps(asdict(decoded)), "utf-8")
-            part.replace(facts)
+            write_text(facts, json.dumps(asdict(decoded)))
         except OSError as error:
             raise InputError(
                 f"The audio cache {self.folder} cannot be written ({error.strerror}): free some space or set "
@@ -93,14 +92,23 @@ class DecodedCache:
     def read(self, path: Path, start: int, length: int) -> NDArray[np.float32]:
         """Read ``(channels, length)`` samples that lie within a decoded file.
 
-        The file is opened for each read: reads need no lock, nothing has to be pickled, and a folder of any size
-        cannot run out of open files.
+        The file is opened for each read, not mapped: that is as fast, needs no lock, cannot run out of open files, and
+        a file cut short by somebody else gives an error where a map would kill the process.
+
+        Raises:
+            InputError: The file has changed since it was decoded.
         """
-        sound = self._sound_path(path)
-        if not sound.exists():
-            self.decode(path)
+        sound = self._sounds.get(path)
+        if sound is None:
+            sound = self._sounds[path] = self._sound_path(path)
         count = length * self.channels
-        flat = np.fromfile(sound, np.float32, count, offset=4 * start * self.channels)
+        try:
+            flat = np.fromfile(sound, np.float32, count, offset=4 * start * self.channels)
+        except FileNotFoundError:
+            flat = np.empty(0, np.float32)
+        if len(flat) < count:
+            self.decode(path)
+            flat = np.fromfile(sound, np.float32, count, offset=4 * start * self.channels)
         if len(flat) < count:
             raise InputError(f"{path} changed while it was in use: start again.")
         return np.ascontiguousarray(flat.reshape(length, self.channels).T)
@@ -115,19 +123,15 @@ class DecodedCache:
         return self.folder / key[:2] / f"{key}.f32"
 
     def _write(self, path: Path, sound: Path) -> Decoded:
-        part = _part_name(sound)
         samples, highest = 0, 0.0
         try:
-            with part.open("wb") as out:
+            with replacing(sound) as part, part.open("wb") as out:
                 for block in self._blocks(path):
                     samples += block.shape[1]
                     highest = max(highest, peak(block))
                     out.write(np.ascontiguousarray(block.T).tobytes())
-            part.replace(sound)
         except InputError as error:
             return Decoded(0, 0.0, str(error).removeprefix(f"{path} ").partition(":")[0])
-        finally:
-            part.unlink(missing_ok=True)
         return Decoded(samples, highest)
 
     def _blocks(self, path: Path) -> Iterator[NDArray[np.float32]]:
@@ -145,8 +149,3 @@ class DecodedCache:
                     block = fit_length(block.reshape(-1, self.channels).T, left if last else min(left, len(block)))
                 left -= block.shape[1]
                 yield block
-
-
-def _part_name(path: Path) -> Path:
-    """A temporary name beside ``path`` that no other process uses."""
-    return path.with_name(f"{path.name}.{os.getpid()}.{os.urandom(4).hex()}.part")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +11,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from fxstyle.errors import InputError
+from fxstyle.writing import replacing
 
 _SPELLINGS = ("wave", "bwf", "aif", "aifc", "snd", "oga", "opus", "8svx", "iff", "sf", "sph")
 # RAW has no header: nothing in such a file says how to read it.
@@ -152,13 +151,8 @@ def write_audio(path: str | Path, audio: NDArray[np.float32], sample_rate: int, 
     kind = {"AIF": "AIFF", "AIFC": "AIFF", "WAVE": "WAV"}.get(path.suffix[1:].upper(), path.suffix[1:].upper())
     if kind not in soundfile.available_formats() or not soundfile.check_format(kind, subtype):
         raise InputError(f"{path} cannot be written as {subtype}: use the extension .wav.")
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        soundfile.write(str(part), audio.T, sample_rate, subtype=subtype, format=kind)
-        part.replace(path)
+        with replacing(path) as part:
+            soundfile.write(str(part), audio.T, sample_rate, subtype=subtype, format=kind)
     except (OSError, soundfile.LibsndfileError) as error:
         raise InputError(f"{path} cannot be written: check that its folder allows writing and has space.") from error
-    finally:
-        with suppress(OSError):
-            part.unlink()

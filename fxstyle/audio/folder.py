@@ -110,8 +110,10 @@ class FolderSource:
         Raises:
             InputError: The file was removed or changed since the source was built.
         """
-        piece = np.zeros((self.channels, length), np.float32)
         first, last = max(start, 0), min(start + length, recording.samples)
+        if last - first == length:
+            return self._cache.read(self.path(recording), first, length)
+        piece = np.zeros((self.channels, length), np.float32)
         if first < last:
             piece[:, first - start : last - start] = self._cache.read(self.path(recording), first, last - first)
         return piece

@@ -82,6 +82,23 @@ class Level:
         if not self.jitter_db >= 0:
             raise InputError(f"level jitter_db is {self.jitter_db}: use 0 or more.")
 
+    def gain(self, audio: NDArray[np.float32], sample_rate: int, rng: np.random.Generator) -> float:
+        """The factor that brings dry sound ``(channels, samples)`` to this level; 1 for silence (peak below -60 dBFS).
+
+        Nothing is drawn from ``rng`` where ``jitter_db`` is 0.
+        """
+        gain_db = rng.uniform(-self.jitter_db, self.jitter_db) if self.jitter_db else 0.0
+        if self.kind == "none" and not gain_db:
+            return 1.0
+        level_db = peak_db(audio)
+        if level_db < SILENCE_DB:
+            return 1.0
+        if self.kind == "lufs":
+            level_db = loudness_lufs(audio, sample_rate)
+        if self.kind != "none" and level_db > float("-inf"):
+            gain_db += self.target_db - level_db
+        return from_db(gain_db)
+
     def apply(self, audio: NDArray[np.float32], sample_rate: int, rng: np.random.Generator) -> NDArray[np.float32]:
         """Scale dry sound; what is silent (peak below -60 dBFS) stays as it is.
 
@@ -93,14 +110,5 @@ class Level:
         Returns:
             The scaled sound ``(channels, samples)``; the input itself where no gain is needed.
         """
-        gain_db = rng.uniform(-self.jitter_db, self.jitter_db) if self.jitter_db else 0.0
-        if self.kind == "none" and not gain_db:
-            return audio
-        level_db = peak_db(audio)
-        if level_db < SILENCE_DB:
-            return audio
-        if self.kind == "lufs":
-            level_db = loudness_lufs(audio, sample_rate)
-        if self.kind != "none" and level_db > float("-inf"):
-            gain_db += self.target_db - level_db
-        return audio * np.float32(from_db(gain_db))
+        gain = self.gain(audio, sample_rate, rng)
+        return audio if gain == 1.0 else audio * np.float32(gain)

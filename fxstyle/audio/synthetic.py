@@ -18,7 +18,7 @@ from fxstyle.audio.tones import random_tones
 from fxstyle.errors import InputError
 
 STYLES = ("instruments", "tones")
-_KEPT = 4
+_KEPT_BYTES = 256 << 20
 _FADE_SECONDS = 0.02
 
 
@@ -49,9 +49,9 @@ class SyntheticSource:
         sample_rate: int = 24000,
         channels: int = 1,
         seconds: float = 12.0,
-        train_recordings: int = 1000,
-        val_recordings: int = 100,
-        test_recordings: int = 100,
+        train_recordings: int = 200,
+        val_recordings: int = 50,
+        test_recordings: int = 50,
         seed: int = 0,
         style: str = "instruments",
     ) -> None:
@@ -94,7 +94,7 @@ class SyntheticSource:
     def read(self, recording: Recording, start: int, length: int) -> NDArray[np.float32]:
         """Read ``(channels, length)`` samples from ``start``; what lies outside the recording is silence.
 
-        The last few recordings are kept, so that neighbouring reads cost nothing; the result does not depend on it.
+        Up to 256 MB of recordings are kept, so that only the first epochs synthesise; the result does not depend on it.
         """
         with self._lock:
             sound = self._kept.get(recording.name)
@@ -103,7 +103,7 @@ class SyntheticSource:
         with self._lock:
             self._kept[recording.name] = sound
             self._kept.move_to_end(recording.name)
-            while len(self._kept) > _KEPT:
+            while len(self._kept) * sound.nbytes > _KEPT_BYTES and len(self._kept) > 1:
                 self._kept.popitem(last=False)
         return cut(sound, start, length)
 

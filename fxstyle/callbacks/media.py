@@ -81,5 +81,8 @@ class Media(Callback):
             logger.log_image(f"media/{effect}/spectrograms", [str(picture)])
             for name, audio in sounds.items():
                 logger.log_audio(  # type: ignore[attr-defined]
-                    f"media/{effect}/{name}", [np.clip(audio, -1.0, 1.0).T], sample_rate=[rate], caption=[f"{effect} {name}"]
+                    f"media/{effect}/{name}",
+                    [np.clip(audio, -1.0, 1.0).T],
+                    sample_rate=[rate],
+                    caption=[f"{effect} {name}"],
                 )

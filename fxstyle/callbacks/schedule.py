@@ -57,7 +57,9 @@ class ScheduleCheck(Callback):
         self._expected = {int(effect) for effect in effects}
         pl_module.log("train/effect", float(effects[0]) if len(self._expected) == 1 else -1.0)
 
-    def on_train_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Batch, index: int) -> None:
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Batch, index: int
+    ) -> None:
         """Refuse a batch of another effect before it is trained on."""
         if index == 0 or batch["effect"].device.type == "cpu":  # a GPU is asked once an epoch only: asking waits for it
             found = set(batch["effect"].tolist())

@@ -147,7 +147,8 @@ class EffectDataset(Dataset[Batch]):
         """Read the dry sound of a key with its pre-roll, at its level, into ``(channels, preroll + samples)``."""
         recording = self.plan.recordings[key.recording]
         audio = self.source.read(recording, key.start - self.preroll, self.preroll + key.length)
-        out[:] = self.level.apply(audio, self.source.sample_rate, rng)
+        gain = self.level.gain(audio[:, self.preroll :], self.source.sample_rate, rng)
+        np.multiply(audio, np.float32(gain), out=out)
 
     def _give_up(self, key: ClipKey, positions: NDArray[np.float32]) -> None:
         spec = self.effects[key.effect]

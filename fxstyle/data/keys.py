@@ -87,7 +87,9 @@ def rank_batches(keys: Sequence[ClipKey], batch_size: int, rank: int, ranks: int
         InputError: When there are fewer keys than ranks.
     """
     if len(keys) < ranks:
-        raise InputError(f"data: {len(keys)} items cannot be shared by {ranks} devices; raise train_items and val_items")
+        raise InputError(
+            f"data: {len(keys)} items cannot be shared by {ranks} devices; raise train_items and val_items"
+        )
     if batch_size < 1:
         raise InputError(f"data.batch_size must be at least 1, not {batch_size}")
     # Steps of ceil(keys / (batch * ranks)) would leave the last one too small to share; even steps do not.

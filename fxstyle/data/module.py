@@ -85,9 +85,7 @@ class EffectDataModule(pl.LightningDataModule):
 
     def plan(self, split: Split) -> ClipPlan:
         """The plan that draws clips of a split."""
-        return ClipPlan(
-            split, self.source.recordings(split), self.source.weights(split), self.clip_samples, self.seed
-        )
+        return ClipPlan(split, self.source.recordings(split), self.source.weights(split), self.clip_samples, self.seed)
 
     def training_keys(self, epoch: int) -> list[ClipKey]:
         """All keys of a training epoch, over all ranks."""
@@ -102,9 +100,7 @@ class EffectDataModule(pl.LightningDataModule):
     def dataset(self, split: Split) -> EffectDataset:
         """The dataset of a split."""
         renderer = self.renderer.serial() if self.num_workers else self.renderer
-        return EffectDataset(
-            self.source, self.plan(split), self.effects.all, renderer, self.level, self.preroll
-        )
+        return EffectDataset(self.source, self.plan(split), self.effects.all, renderer, self.level, self.preroll)
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Training batches of the trainer's current epoch."""

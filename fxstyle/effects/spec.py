@@ -150,9 +150,7 @@ class EffectSpec:
             )
         values = np.empty((*positions.shape[:-1], len(self.parameters)), dtype=np.float64)
         for index, parameter in enumerate(self.parameters):
-            values[..., index] = (
-                parameter.default if parameter.held else parameter.to_unit(positions[..., index])
-            )
+            values[..., index] = parameter.default if parameter.held else parameter.to_unit(positions[..., index])
         return values
 
     def sample(self, rng: np.random.Generator) -> NDArray[np.float32]:

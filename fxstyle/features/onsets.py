@@ -22,7 +22,7 @@ from fxstyle.features.mel import mel_filter_bank
 FLUX_WINDOW = 2048
 FLUX_HOP = 512
 MEL_BANDS = 128
-FRAMES_AT_ONCE = 64
+FRAMES_AT_ONCE = 16
 POWER_FLOOR = 1e-10
 DYNAMIC_RANGE_DB = 80.0
 PEAK_ABOVE_MEAN = 0.07
@@ -55,8 +55,9 @@ def spectral_flux(audio: NDArray[np.float64], sample_rate: int) -> NDArray[np.fl
     filters = mel_filter_bank(sample_rate, FLUX_WINDOW, MEL_BANDS).T
     powers = []
     for start in range(0, len(frames), FRAMES_AT_ONCE):
-        spectrum = rfft(frames[start : start + FRAMES_AT_ONCE] * window)
-        powers.append((spectrum.real**2 + spectrum.imag**2) @ filters)
+        parts = rfft(frames[start : start + FRAMES_AT_ONCE] * window).view(np.float64)
+        parts *= parts
+        powers.append((parts[:, ::2] + parts[:, 1::2]) @ filters)
     level = 10.0 * np.log10(np.maximum(np.concatenate(powers), POWER_FLOOR))
     np.maximum(level, level.max() - DYNAMIC_RANGE_DB, out=level)
     rise = np.maximum(np.diff(level, axis=0), 0.0).mean(axis=1)
@@ -108,8 +109,10 @@ def peak_hold_envelope(audio: NDArray[np.float64], sample_rate: int) -> NDArray[
     hold = math.ceil(HOLD_SECONDS * sample_rate)
     step = level.max() / (FULL_DECAY_SECONDS * sample_rate)
     ramp = step * np.arange(1, 2 * hold + 1)
-    change = np.diff(level, prepend=0.0)
-    leaves = np.append(np.flatnonzero((change >= 0.0) | (change < -step)), length)
+    # Where the level rises or falls by more than a step; a few places more do no harm.
+    change = np.diff(level)
+    change += step / 2.0
+    leaves = np.abs(change, out=change) >= step / 2.0
     envelope = np.empty(length)
     position = 0
     while position < length:
@@ -143,11 +146,13 @@ def peak_hold_envelope(audio: NDArray[np.float64], sample_rate: int) -> NDArray[
             previous = line[first - 1] if first else falling_from
             if level[position] >= previous:
                 break
-            left = int(leaves[np.searchsorted(leaves, position, side="right")])
+            ahead = leaves[position : position + hold]
+            follows = int(ahead.argmax()) if len(ahead) else 0
+            left = position + 1 + (follows if len(ahead) and ahead[follows] else len(ahead))
             envelope[position:left] = level[position:left]
             position = left
             falling_from = level[left - 1]
-            if left < length and change[left] >= 0.0:
+            if left < length and level[left] >= falling_from:
                 break
     return envelope
 

@@ -33,7 +33,7 @@ FRAME_THRESHOLD = 10.0 ** (-60.0 / 20.0)
 DECAY_THRESHOLD = 10.0 ** (-40.0 / 20.0)
 PEAK_THRESHOLD = 0.01
 CENTROID_LIMIT_HZ = 2000.0
-FRAMES_AT_ONCE = 64
+FRAMES_AT_ONCE = 16
 
 
 @dataclass(frozen=True)
@@ -103,21 +103,20 @@ def _front_end(audio: NDArray[np.float32], sample_rate: int) -> Iterator[tuple[N
         raise ValueError(f"sample_rate must be positive, not {sample_rate}")
     rate = max(sample_rate, ANALYSIS_RATE)
     for item in audio:
-        clip = np.asarray(item, dtype=np.float64)
-        if clip.ndim == 2:
-            clip = clip.sum(axis=0)
-        peak = np.abs(clip).max()
+        clip = item.sum(axis=0, dtype=np.float64) if item.ndim == 2 else item.astype(np.float64)
+        peak = _peak(clip)
         if not (np.isfinite(peak) and peak > 0.0):
             yield np.zeros(0), rate
             continue
         # Before the filters, so that no quiet clip runs into subnormal numbers.
-        clip = clip / peak
+        clip /= peak
         if rate != sample_rate:
             length = -(-len(clip) * rate // sample_rate)
             clip = soxr.resample(clip, sample_rate, rate, quality="HQ")[:length]
             clip = np.pad(clip, (0, length - len(clip)))
         clip = _filter(clip, 20.0, "highpass", rate)
-        yield clip / np.abs(clip).max(), rate
+        clip /= _peak(clip)
+        yield clip, rate
 
 
 def _brightness(clip: NDArray[np.float64], rate: int) -> float:
@@ -217,6 +216,11 @@ def _lowest_peak(spectrum: NDArray[np.float64], frequencies: NDArray[np.float64]
     return float(frequencies[peak] + offset * frequencies[1])
 
 
+def _peak(clip: NDArray[np.float64]) -> float:
+    """Largest magnitude."""
+    return float(max(clip.max(), -clip.min()))
+
+
 @lru_cache(maxsize=32)
 def _sections(cutoff: float, kind: str, rate: int) -> NDArray[np.float64]:
     """Three second-order Butterworth filters in a row, as second-order sections."""
@@ -258,12 +262,15 @@ def _spectra(clip: NDArray[np.float64], window: NDArray[np.float64], fft_size: i
     """
     size = len(window)
     # Single precision is enough once a filtered branch, however faint, has peak 1.
-    scaled = (clip / (np.abs(clip).max() or 1.0)).astype(np.float32)
+    scaled = np.empty(len(clip), dtype=np.float32)
+    np.multiply(clip, 1.0 / (_peak(clip) or 1.0), out=scaled, casting="same_kind")
     single = window.astype(np.float32)
     frames = sliding_window_view(scaled, size)[:: max(size // 4, 1)]
     for start in range(0, len(frames), FRAMES_AT_ONCE):
         part = frames[start : start + FRAMES_AT_ONCE]
-        yield rfft((part - part.mean(axis=1, keepdims=True)) * single, fft_size).view(np.float32)
+        windowed = part - part.mean(axis=1, keepdims=True)
+        windowed *= single
+        yield rfft(windowed, fft_size).view(np.float32)
 
 
 def _summed_spectrum(clip: NDArray[np.float64], window: NDArray[np.float64], fft_size: int) -> NDArray[np.float64]:

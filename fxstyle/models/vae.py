@@ -67,9 +67,7 @@ class SpectrogramVAE(nn.Module):
         self.samples = samples
         self.latent = latent
         widths = [audio_channels, *channels]
-        self.encoder = nn.Sequential(
-            *(_down(widths[i], widths[i + 1]) for i in range(len(channels))), nn.Flatten()
-        )
+        self.encoder = nn.Sequential(*(_down(widths[i], widths[i + 1]) for i in range(len(channels))), nn.Flatten())
         self.narrowest = (widths[-1], *shapes[-1])
         flat = widths[-1] * shapes[-1][0] * shapes[-1][1]
         self.to_posterior = nn.Linear(flat, 2 * latent)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from fxstyle.audio.source import Split
 from fxstyle.data.dataset import Batch, EffectDataset
 from fxstyle.data.keys import ClipKey
 from fxstyle.features.style import mfcc_statistics
@@ -18,7 +18,7 @@ from fxstyle.features.timbre import timbre
 from fxstyle.models.vae import SpectrogramVAE
 
 Floats = NDArray[np.float64]
-Embed = Callable[[Tensor], Floats]
+Embed = Callable[[Tensor], NDArray[Any]]
 """``wet (batch, channels, samples) -> (batch, dimensions)``."""
 
 COMPONENTS = 128
@@ -48,7 +48,6 @@ class Clips:
     dry: Floats
     wet_timbre: Floats
     dry_timbre: Floats
-    divergence: Floats = field(default_factory=lambda: np.zeros(0))
 
 
 class SpectrogramPCA:
@@ -72,10 +71,7 @@ class SpectrogramPCA:
         kept = np.argsort(values)[::-1][: min(components, len(values) - 1)]
         scaled = (vectors[:, kept] / np.sqrt(np.maximum(values[kept], 1e-12))).astype(np.float32)
         self.axes = np.concatenate(
-            [
-                (spectrograms[:, f : f + 16384].astype(np.float32) - self.mean[f : f + 16384]).T @ scaled
-                for f in blocks
-            ]
+            [(spectrograms[:, f : f + 16384].astype(np.float32) - self.mean[f : f + 16384]).T @ scaled for f in blocks]
         )
 
     def __call__(self, spectrograms: NDArray[np.floating]) -> Floats:
@@ -101,10 +97,24 @@ def encoder(model: SpectrogramVAE, device: torch.device) -> Embed:
     return embed
 
 
-def flat_spectrograms(model: SpectrogramVAE, device: torch.device, wet: Tensor) -> NDArray[np.float16]:
-    """The model's input, flattened: ``(batch, bins x frames)``."""
-    with torch.inference_mode():
-        return model.spectrogram(wet.to(device)).flatten(1).half().cpu().numpy()
+def flat_spectrograms(model: SpectrogramVAE, device: torch.device) -> Embed:
+    """The model's own input, flattened to ``(batch, bins x frames)`` in half precision."""
+
+    def embed(wet: Tensor) -> NDArray[np.float16]:
+        with torch.inference_mode():
+            return model.spectrogram(wet.to(device)).flatten(1).half().cpu().numpy()
+
+    return embed
+
+
+def components(pca: SpectrogramPCA, flat: Embed) -> Embed:
+    """Principal components of the model's input."""
+    return lambda wet: pca(flat(wet))
+
+
+def cepstra(sample_rate: int) -> Embed:
+    """MFCC statistics."""
+    return lambda wet: mfcc_statistics(mono(wet), sample_rate)
 
 
 def mono(audio: Tensor) -> NDArray[np.float32]:
@@ -113,64 +123,42 @@ def mono(audio: Tensor) -> NDArray[np.float32]:
 
 
 def collect(
-    dataset: EffectDataset,
-    keys: Sequence[ClipKey],
-    arms: dict[str, Embed],
-    model: SpectrogramVAE,
-    device: torch.device,
-    progress: Callable[[int], None],
-) -> tuple[Clips, NDArray[np.float16]]:
-    """Render and embed clips; also returns the flat spectrograms ``(n, bins x frames)`` that PCA needs.
+    dataset: EffectDataset, keys: Sequence[ClipKey], arms: dict[str, Embed], progress: Callable[[int], None]
+) -> Clips:
+    """Render and embed clips.
 
     Args:
         dataset: Renders the keys.
         keys: Clips to collect.
         arms: Embeddings by arm; must hold ``model``.
-        model: The trained VAE.
-        device: Where networks run.
         progress: Told how many clips have been done.
     """
     rate = dataset.source.sample_rate
-    parts: list[tuple[list[ClipKey], Batch]] = []
-    wet: dict[str, list[Floats]] = {name: [] for name in [*arms, "mfcc"]}
-    dry: list[Floats] = []
-    wet_timbre: list[Floats] = []
-    dry_timbre: list[Floats] = []
-    divergence: list[Floats] = []
-    flat = np.empty((len(keys), model.spectrogram.bins * model.spectrogram.frames(model.samples)), dtype=np.float16)
-    done = 0
+    wet: dict[str, list[NDArray[Any]]] = {name: [] for name in arms}
+    dry, wet_timbre, dry_timbre, parameters, effect = [], [], [], [], []
+    used: list[ClipKey] = []
     for some, batch in batches(dataset, keys):
         for name, embed in arms.items():
             wet[name].append(embed(batch["wet"]))
-        wet["mfcc"].append(mfcc_statistics(mono(batch["wet"]), rate))
         dry.append(arms["model"](batch["dry"]))
         for store, sound in ((wet_timbre, batch["wet"]), (dry_timbre, batch["dry"])):
             described = timbre(mono(sound), rate)
             store.append(np.stack([described.brightness, described.depth], axis=1))
-        with torch.inference_mode():
-            divergence.append(model(batch["wet"].to(device)).divergence().double().cpu().numpy())
-        spectra = flat_spectrograms(model, device, batch["wet"][:, :1])
-        flat[done : done + len(some), : spectra.shape[1]] = spectra
-        parts.append((some, {k: v for k, v in batch.items() if k not in ("dry", "wet")}))  # type: ignore[misc]
-        done += len(some)
+        parameters.append(batch["parameters"].numpy())
+        effect.append(batch["effect"].numpy())
+        for key, recording, start in zip(some, batch["recording"].tolist(), batch["start"].tolist(), strict=True):
+            used.append(replace(key, recording=recording, start=start))
         progress(len(some))
-    used = [
-        ClipKey(k.split, k.effect, int(r), int(s), k.length, k.seed, k.epoch, k.index)
-        for some, batch in parts
-        for k, r, s in zip(some, batch["recording"], batch["start"], strict=True)
-    ]
-    clips = Clips(
-        effect=np.concatenate([batch["effect"].numpy() for _, batch in parts]),
+    return Clips(
+        effect=np.concatenate(effect),
         recording=np.array([dataset.plan.recordings[key.recording].name for key in used]),
         keys=used,
-        parameters=np.concatenate([batch["parameters"].numpy() for _, batch in parts]),
+        parameters=np.concatenate(parameters),
         wet={name: np.concatenate(values) for name, values in wet.items()},
         dry=np.concatenate(dry),
         wet_timbre=np.concatenate(wet_timbre),
         dry_timbre=np.concatenate(dry_timbre),
-        divergence=np.concatenate(divergence),
     )
-    return clips, flat
 
 
 @dataclass(frozen=True)
@@ -244,7 +232,3 @@ def _through(
     audio = np.repeat(dry[None], len(effects), axis=0)
     rendered = dataset.renderer.render(specs, audio, positions[:, None], dataset.source.sample_rate, dataset.preroll)
     return torch.from_numpy(rendered.audio[:, 0])
-
-
-SPLITS_USED: tuple[Split, Split] = ("train", "test")
-"""Probes are fitted on clips of training recordings and scored on clips of test recordings."""

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from fxstyle.report.files import inside, write_text
+from fxstyle.report.files import inside
 from fxstyle.report.media import AudioFile, Picture
 from fxstyle.report.tables import Table
+from fxstyle.writing import write_text
 
 _TEMPLATES = Path(__file__).with_name("templates")
 _NUMBER = re.compile(r"(NaN|–|-?∞|[-+]?[\d.,]+(e[-+]?\d+)?)(\s*%)?")

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from fxstyle.report.files import replacing, safe_name
+from fxstyle.report.files import safe_name
+from fxstyle.writing import replacing
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from fxstyle.errors import InputError
 from fxstyle.plots.numbers import short_number
-from fxstyle.report.files import replacing
+from fxstyle.writing import replacing
 
 if TYPE_CHECKING:
     import rich.table

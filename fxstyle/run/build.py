@@ -131,7 +131,9 @@ class ConfigInCheckpoint(Callback):
     def __init__(self, config: dict[str, Any]) -> None:
         self._config = config
 
-    def on_save_checkpoint(self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]) -> None:
+    def on_save_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
         """Add it, and the validation scores of the epoch."""
         checkpoint["config"] = self._config
         checkpoint["scores"] = {k: float(v) for k, v in trainer.callback_metrics.items() if k.startswith("val/")}

@@ -64,9 +64,7 @@ def summary(trainer: pl.Trainer, seconds: float, stopped_by: str, best: Path | N
 
 def numbers(trainer: pl.Trainer, prefix: str) -> dict[str, float]:
     """Logged values whose names begin with a prefix."""
-    return {
-        name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith(prefix)
-    }
+    return {name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith(prefix)}
 
 
 def objective(values: dict[str, Any]) -> float:

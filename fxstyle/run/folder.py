@@ -16,21 +16,27 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from fxstyle.errors import InputError
+from fxstyle.writing import write_text
 
 CONFIG = "config.yaml"
 METRICS = "metrics.json"
-PACKAGES = (
-    "fxstyle torch pytorch-lightning hydra-core omegaconf pedalboard torchmetrics wandb umap-learn scikit-learn numpy "
-    "scipy soundfile soxr pyloudnorm"
-).split()
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
+PACKAGES = [
+    "fxstyle",
+    "torch",
+    "pytorch-lightning",
+    "hydra-core",
+    "omegaconf",
+    "pedalboard",
+    "torchmetrics",
+    "wandb",
+    "umap-learn",
+    "scikit-learn",
+    "numpy",
+    "scipy",
+    "soundfile",
+    "soxr",
+    "pyloudnorm",
+]
 
 
 def environment() -> dict[str, Any]:

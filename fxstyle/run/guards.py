@@ -6,7 +6,14 @@ from omegaconf import DictConfig, OmegaConf
 
 from fxstyle.errors import InputError
 
-_COUNTS = ("data.batch_size", "data.train_items", "data.val_items", "data.test_items", "data.clip_samples", "sample_rate")
+_COUNTS = (
+    "data.batch_size",
+    "data.train_items",
+    "data.val_items",
+    "data.test_items",
+    "data.clip_samples",
+    "sample_rate",
+)
 
 
 def check_config(config: DictConfig) -> None:
@@ -34,6 +41,22 @@ def check_config(config: DictConfig) -> None:
     cores = config.renderer.cores
     if cores != "auto" and (not isinstance(cores, int) or cores < 1):
         raise InputError(f"renderer.cores must be 'auto' or a whole number of at least 1, not {cores!r}")
+
+
+def check_evaluation(config: DictConfig) -> None:
+    """Check the config of an evaluation.
+
+    Raises:
+        InputError: With the key and the remedy.
+    """
+    if OmegaConf.is_missing(config, "run"):
+        raise InputError("run has no value: give a run folder or a checkpoint, as in run=runs/demo/FOLDER")
+    for key, least in (("items_per_effect", 10), ("retrieval_contents", 1), ("seed", 0)):
+        value = config[key]
+        if not isinstance(value, int) or isinstance(value, bool) or value < least:
+            raise InputError(f"{key} must be a whole number of at least {least}, not {value!r}")
+    if config.reducer not in ("umap", "pca"):
+        raise InputError(f"reducer must be umap or pca, not {config.reducer!r}")
 
 
 def local_ranks(config: DictConfig) -> int:

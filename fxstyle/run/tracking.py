@@ -14,8 +14,8 @@ from pytorch_lightning.loggers import CSVLogger, Logger, WandbLogger
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
 from fxstyle.errors import InputError
-from fxstyle.run.folder import write_text
 from fxstyle.run.instantiate import build
+from fxstyle.writing import write_text
 
 Mode = Literal["auto", "online", "offline"]
 

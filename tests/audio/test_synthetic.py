@@ -95,8 +95,10 @@ def test_pickles_small_and_reads_from_threads():
         np.testing.assert_array_equal(sound, _whole(source, recording))
 
 
-def test_only_the_last_few_recordings_are_kept():
+def test_what_is_kept_is_bounded_in_bytes(monkeypatch):
     source = _source()
+    size = source.read(source.recordings("train")[0], 0, source.samples).nbytes
+    monkeypatch.setattr("fxstyle.audio.synthetic._KEPT_BYTES", 4 * size)
     _sounds(source)
     assert len(source._kept) == 4
 

@@ -37,5 +37,5 @@ def effect(name: str) -> EffectSpec:
 def noise(channels: int = 1, samples: int = 8192, seed: int = 0) -> NDArray[np.float32]:
     """Noise with a peak of about -12 dBFS whose level swells, so that dynamics have something to do."""
     rng = np.random.default_rng([seed, channels, samples])
-    swell = 0.2 + 0.8 * np.sin(np.linspace(0, 3 * np.pi, samples)) ** 2
+    swell = 0.01 + np.sin(np.linspace(0, 3 * np.pi, samples)) ** 4
     return (0.06 * rng.standard_normal((channels, samples)) * swell).astype(np.float32)

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fxstyle.report.files import inside, replacing, safe_name, write_text
+from fxstyle.report.files import inside, safe_name
+from fxstyle.writing import replacing, write_text
 
 pytestmark = pytest.mark.unit
 

@@ -8,10 +8,10 @@ import pytest
 from matplotlib.figure import Figure
 
 from fxstyle.report import html
-from fxstyle.report.files import write_text
 from fxstyle.report.html import AudioRow, Link, Report, Section, write_report
 from fxstyle.report.media import AudioFile, Picture, save_audio, save_picture
 from fxstyle.report.tables import Cell, Table, plain_table
+from fxstyle.writing import write_text
 
 pytestmark = pytest.mark.unit
 

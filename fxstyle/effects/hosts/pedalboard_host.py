@@ -25,7 +25,7 @@ _NOT_EFFECTS = {"Chain", "Mix", "Pedalboard", "Plugin", "PluginContainer", "Exte
 
 
 def built_in_effects() -> dict[str, type]:
-    """pedalboard's built-in effects by class name."""
+    """Pedalboard's built-in effects by class name."""
     return {
         name: item
         for name, item in vars(pedalboard).items()
@@ -71,7 +71,9 @@ def build(spec: EffectSpec) -> Process:
     if spec.plugin == "Convolution":
         return _build_convolution(kind, spec, fixed.get("impulse_response_filename"))
     enumerations = {p.name: _enumeration(kind, p.name) for p in spec.parameters if p.labels}
-    fixed = {name: _enumeration(kind, name)[value] if isinstance(value, str) else value for name, value in fixed.items()}
+    fixed = {
+        name: _enumeration(kind, name)[value] if isinstance(value, str) else value for name, value in fixed.items()
+    }
 
     def process(audio: NDArray[np.float32], values: NDArray[np.float64], sample_rate: float) -> NDArray[np.float32]:
         arguments = dict(fixed)
