@@ -25,7 +25,9 @@ def check_lightning() -> None:
         except PackageNotFoundError:
             continue
         if found in (Version("2.6.2"), Version("2.6.3")):
-            raise pytest.UsageError(f"{package} {found} is a malicious release: delete .venv and change your credentials")
+            raise pytest.UsageError(
+                f"{package} {found} is a malicious release: delete .venv and change your credentials"
+            )
         if found < Version("2.6.6"):
             raise pytest.UsageError(f"{package} {found} runs code from checkpoints: install 2.6.6 or newer")
 
@@ -76,7 +78,9 @@ def pytest_runtest_makereport(
     if required and report.skipped and not hasattr(report, "wasxfail") and item.get_closest_marker("system"):
         reason: Any = report.longrepr
         report.outcome = "failed"
-        report.longrepr = f"skipped although {REQUIRE_SYSTEM} is set: {reason[2] if isinstance(reason, tuple) else reason}"
+        report.longrepr = (
+            f"skipped although {REQUIRE_SYSTEM} is set: {reason[2] if isinstance(reason, tuple) else reason}"
+        )
     return report
 
 

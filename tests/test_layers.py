@@ -15,7 +15,26 @@ import fxstyle
 pytestmark = pytest.mark.unit
 
 ROOT = Path(fxstyle.__file__).parent
-LAYERS = ["errors", "audio", "effects", "data", "features", "models", "losses", "metrics", "gradients", "search", "plots", "tasks", "callbacks", "export", "report", "run", "cli"]
+LAYERS = [
+    "errors",
+    "writing",
+    "audio",
+    "effects",
+    "data",
+    "features",
+    "models",
+    "losses",
+    "metrics",
+    "gradients",
+    "search",
+    "plots",
+    "tasks",
+    "callbacks",
+    "export",
+    "report",
+    "run",
+    "cli",
+]
 HEAVY = ("torch", "pytorch_lightning", "umap", "matplotlib", "plotly", "sklearn", "scipy", "wandb", "hydra")
 
 
@@ -43,9 +62,9 @@ def violations(source: str, module: str, is_package: bool = False) -> list[str]:
             found.append(f"{module} imports {name}: only fxstyle.run may import hydra")
         if top in ("pytorch_lightning", "lightning", "umap") and own in ("audio", "effects", "features"):
             found.append(f"{module} imports {name}: sound processing must not depend on it")
-        if top == "fxstyle" and (other in LAYERS or own is None) and other != own:
-            if own is None or LAYERS.index(other) > LAYERS.index(own):
-                found.append(f"{module} imports {name}: {other} stands below {own}")
+        # The package itself comes before all others; a name that is no layer, such as __version__, is its own.
+        if top == "fxstyle" and other in LAYERS and LAYERS.index(other) > (LAYERS.index(own) if own else -1):
+            found.append(f"{module} imports {name}: {other} stands below {own or 'the package'}")
     return found
 
 

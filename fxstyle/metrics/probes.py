@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from fxstyle.metrics.standardisation import Standardisation, finite_rows
 
-LOGISTIC_C = (0.001, 0.01, 0.1, 1.0)
+LOGISTIC_C = (0.001, 0.01, 0.1, 1.0, 10.0)
 RIDGE_ALPHA = tuple(10.0**power for power in range(-2, 6))
-LOGISTIC_STEPS = 100
-LOGISTIC_TOLERANCE = 1e-3
+LOGISTIC_STEPS = 300
+LOGISTIC_TOLERANCE = 1e-4
 FOLDS = 3
 
 

@@ -24,8 +24,8 @@ class Spectrogram(nn.Module):
         super().__init__()
         if not (0 < hop <= window <= n_fft) or n_fft % 2:
             raise InputError(
-                f"model.spectrogram: needs 0 < hop <= window <= n_fft and an even n_fft, not hop={hop}, window={window}, "
-                f"n_fft={n_fft}"
+                f"model.spectrogram: needs 0 < hop <= window <= n_fft and an even n_fft, not hop={hop}, "
+                f"window={window}, n_fft={n_fft}"
             )
         if not 0 < exponent <= 1:
             raise InputError(f"model.spectrogram.exponent must lie in (0, 1], not {exponent}")
@@ -44,7 +44,7 @@ class Spectrogram(nn.Module):
         return self.n_fft // 2
 
     def transform(self, audio: Tensor) -> Tensor:
-        """Complex spectrum ``(batch, channels, bins, frames)`` of ``(batch, channels, samples)``; stereo as mid, side."""
+        """Complex spectrum ``(batch, channels, bins, frames)`` of sound; stereo as mid and side."""
         if audio.shape[1] == 2:
             audio = torch.stack((audio[:, 0] + audio[:, 1], audio[:, 0] - audio[:, 1]), dim=1) * 0.5
         batch, channels, samples = audio.shape
@@ -77,7 +77,7 @@ class Spectrogram(nn.Module):
         return (compressed - mean) / deviation, mean, deviation
 
     def to_audio(self, normalised: Tensor, like: Tensor) -> Tensor:
-        """Sound of a normalised spectrogram, with the phase, level and length of ``like`` ``(batch, channels, samples)``."""
+        """Sound of a normalised spectrogram, with the phase and level of ``like`` ``(batch, channels, samples)``."""
         batch, channels, samples = like.shape
         spectrum = self.transform(like)
         _, mean, deviation = self.normalise(self.compress(spectrum))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -30,7 +31,10 @@ class Posterior:
         return self.mean + noise * torch.exp(0.5 * self.log_variance)
 
     def divergence(self) -> Tensor:
-        """KL divergence to the standard normal in nats, for each unit: ``(batch, latent)`` (Kingma & Welling 2014, B)."""
+        """KL divergence to the standard normal in nats, for each unit ``(batch, latent)``.
+
+        Source: Kingma and Welling 2014, appendix B.
+        """
         return 0.5 * (self.mean**2 + self.log_variance.exp() - 1.0 - self.log_variance)
 
 
@@ -46,12 +50,22 @@ class SpectrogramVAE(nn.Module):
         audio_channels: Channels of the sound.
         channels: Channels of each convolution, as Grant's 8-16-32-32.
         latent: Size of the latent vector.
+        pooling: What of the last convolution reaches the latent vector: ``none`` keeps every frame, ``statistics``
+            keeps mean and deviation over time, so that it matters what happens in a clip but not when.
     """
 
     def __init__(
-        self, spectrogram: Spectrogram, samples: int, audio_channels: int, channels: Sequence[int], latent: int
+        self,
+        spectrogram: Spectrogram,
+        samples: int,
+        audio_channels: int,
+        channels: Sequence[int],
+        latent: int,
+        pooling: Literal["none", "statistics"] = "none",
     ) -> None:
         super().__init__()
+        if pooling not in ("none", "statistics"):
+            raise InputError(f"model.pooling: {pooling!r} is unknown; choose none or statistics")
         if latent < 1 or not channels or min(channels) < 1:
             raise InputError(f"model.latent and model.channels must be positive, not {latent} and {list(channels)}")
         shapes = [(spectrogram.bins, spectrogram.frames(samples))]
@@ -60,19 +74,20 @@ class SpectrogramVAE(nn.Module):
             shapes.append(((bins + 1) // 2, (frames + 1) // 2))
         if min(shapes[-2]) < 2:
             raise InputError(
-                f"model.channels: {len(channels)} layers halve a spectrogram of {shapes[0][0]} x {shapes[0][1]} to nothing; "
+                f"model.channels: {len(channels)} layers halve a spectrogram of {shapes[0]} to nothing; "
                 "use fewer layers, longer clips (data.clip_samples) or a smaller model.spectrogram.hop"
             )
         self.spectrogram = spectrogram
         self.samples = samples
         self.latent = latent
         widths = [audio_channels, *channels]
-        self.encoder = nn.Sequential(*(_down(widths[i], widths[i + 1]) for i in range(len(channels))), nn.Flatten())
+        self.encoder = nn.Sequential(*(_down(widths[i], widths[i + 1]) for i in range(len(channels))))
+        self.pooling = pooling
         self.narrowest = (widths[-1], *shapes[-1])
         flat = widths[-1] * shapes[-1][0] * shapes[-1][1]
-        self.to_posterior = nn.Linear(flat, 2 * latent)
+        seen = flat if pooling == "none" else 2 * flat // shapes[-1][1]
+        self.to_posterior = nn.Linear(seen, 2 * latent)
         self.from_latent = nn.Linear(latent, flat)
-        # The bias of a decoder that sees nothing of the clip should be the mean spectrogram.
         self.decoder = nn.Sequential(
             *(
                 _up(widths[i + 1], widths[i], shapes[i + 1], shapes[i], last=i == 0)
@@ -82,7 +97,12 @@ class SpectrogramVAE(nn.Module):
 
     def encode(self, spectrogram: Tensor) -> Posterior:
         """Posterior of a normalised spectrogram ``(batch, channels, bins, frames)``."""
-        mean, log_variance = self.to_posterior(self.encoder(spectrogram)).float().chunk(2, dim=1)
+        features = self.encoder(spectrogram)
+        if self.pooling == "statistics":
+            # Without the small term, the deviation of a constant has no gradient.
+            deviation = (features.var(dim=3, unbiased=False) + 1e-5).sqrt()
+            features = torch.cat((features.mean(dim=3), deviation), dim=1)
+        mean, log_variance = self.to_posterior(features.flatten(1)).float().chunk(2, dim=1)
         return Posterior(mean, log_variance.clamp(-12.0, 6.0))
 
     def decode(self, latent: Tensor) -> Tensor:

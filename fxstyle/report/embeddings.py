@@ -135,7 +135,11 @@ def collect(
     """
     rate = dataset.source.sample_rate
     wet: dict[str, list[NDArray[Any]]] = {name: [] for name in arms}
-    dry, wet_timbre, dry_timbre, parameters, effect = [], [], [], [], []
+    dry: list[Floats] = []
+    wet_timbre: list[Floats] = []
+    dry_timbre: list[Floats] = []
+    parameters: list[NDArray[np.float32]] = []
+    effect: list[NDArray[np.int64]] = []
     used: list[ClipKey] = []
     for some, batch in batches(dataset, keys):
         for name, embed in arms.items():
@@ -182,7 +186,7 @@ def retrieval_pairs(
     """Render two contents through the same settings of each effect.
 
     The query is content A through effect e. Its positive is content B through the same settings; the distractors are
-    contents A and B through the other effects, so that neither content nor loudness of the query gives it away.
+    the same content B through the other effects, so that content cannot tell the candidates apart.
 
     Args:
         dataset: Renders.
@@ -209,7 +213,7 @@ def retrieval_pairs(
             for own in range(len(effects)):
                 rest = [other for other in range(len(effects)) if other != own]
                 queries[name].append(a[own])
-                candidates[name].append(np.concatenate([b[own : own + 1], a[rest], b[rest]]))
+                candidates[name].append(np.concatenate([b[own : own + 1], b[rest]]))
         recordings += [str(clips.recording[first])] * len(effects)
     return Pairs(
         {name: np.stack(values) for name, values in queries.items()},

@@ -43,7 +43,7 @@ def map_section(folder: Path, clips: Clips, effects: Sequence[EffectSpec], metho
         folder,
         "latent_map",
         figure,
-        f"Latent space of the test clips in two dimensions ({method.upper()}), coloured by effect, brightness and depth.",
+        f"Test clips in two dimensions ({method.upper()}), coloured by effect, brightness and depth.",
     )
     settings = [
         {
@@ -68,13 +68,11 @@ def map_section(folder: Path, clips: Clips, effects: Sequence[EffectSpec], metho
     return Section(
         "The latent space",
         (
-            "Each test clip appears twice: clean and effected. Axes of such a map have no unit and distances between far "
-            "clusters mean little; the numbers are in the tables.",
+            "Each test clip appears twice: clean and effected. Axes of such a map have no unit and distances "
+            "between far clusters mean little; the numbers are in the tables.",
         ),
         pictures=(picture,),
-        links=(
-            Link("latent_map.html", "Interactive map", "hover for effect, recording, settings, brightness and depth"),
-        ),
+        links=(Link("latent_map.html", "Interactive map", "hover for effect, recording and settings"),),
     )
 
 

@@ -179,7 +179,7 @@ def _chance(scope: Scope, group: Group, scores: dict[str, tuple[Scores, Statisti
     chances = {
         "effect_probe": 1 / count,
         "effect_knn": 1 / count,
-        "retrieval_r1": 1 / (2 * count - 1),
+        "retrieval_r1": 1 / count,
         "silhouette": 0.0,
         "brightness_r2": 0.0,
         "depth_r2": 0.0,

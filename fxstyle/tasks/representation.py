@@ -54,13 +54,9 @@ class Representation(pl.LightningModule):
         self.seen = seen
         self.names = seen + unseen
         self.seed = seed
-        self.metrics = torch.nn.ModuleDict(
-            {
-                f"{split}_{name}": PerEffectMean(len(self.names))
-                for split in ("train", "validation", "test")
-                for name in ("reconstruction", "kl")
-            }
-        )
+        splits = ("fit", "validation", "testing")
+        self.errors = torch.nn.ModuleDict({split: PerEffectMean(len(self.names)) for split in splits})
+        self.divergences = torch.nn.ModuleDict({split: PerEffectMean(len(self.names)) for split in splits})
         self.active_units = ActiveUnits(model.latent)
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
@@ -73,7 +69,7 @@ class Representation(pl.LightningModule):
         divergence = posterior.divergence().sum(dim=1)
         beta = self.beta(self.current_epoch + batch_index / max(1, self.trainer.num_training_batches))
         loss = (error + beta * divergence).mean()
-        self._update("train", error, divergence, batch["effect"])
+        self._update("fit", error, divergence, batch["effect"])
         self.log("train/loss", loss, on_step=False, on_epoch=True, sync_dist=True, batch_size=len(error))
         self.log("train/beta", beta, on_step=True, on_epoch=False)
         rejected = batch["rejected"].sum().float()
@@ -82,10 +78,11 @@ class Representation(pl.LightningModule):
 
     def on_train_epoch_end(self) -> None:
         """Log what the epoch's effect reached."""
-        values = self.metrics["train_reconstruction"]
-        self.log("train/reconstruction", values.macro())
-        values.reset()
-        self.metrics["train_kl"].reset()
+        errors, divergences = self._metrics("fit")
+        self.log("train/reconstruction", errors.macro())
+        self.log("train/kl", divergences.macro())
+        errors.reset()
+        divergences.reset()
 
     def validation_step(self, batch: Batch, batch_index: int) -> None:
         """Update the metrics of one batch."""
@@ -93,7 +90,7 @@ class Representation(pl.LightningModule):
 
     def test_step(self, batch: Batch, batch_index: int) -> None:
         """Update the metrics of one batch."""
-        self._evaluate("test", batch)
+        self._evaluate("testing", batch)
 
     def on_validation_epoch_end(self) -> None:
         """Log every effect and the mean, and say when the latent space has collapsed."""
@@ -111,7 +108,7 @@ class Representation(pl.LightningModule):
 
     def on_test_epoch_end(self) -> None:
         """Log every effect; the macro mean is over the seen effects."""
-        self._log_scores("test", "test", self.names)
+        self._log_scores("testing", "test", self.names)
         self.log("test/active_units", self.active_units.compute().float())
         self.active_units.reset()
 
@@ -133,12 +130,19 @@ class Representation(pl.LightningModule):
         self.active_units.update(divergence)
 
     def _update(self, split: str, error: Tensor, divergence: Tensor, effect: Tensor) -> None:
-        self.metrics[f"{split}_reconstruction"].update(error.detach(), effect)
-        self.metrics[f"{split}_kl"].update(divergence.detach(), effect)
+        errors, divergences = self._metrics(split)
+        errors.update(error.detach(), effect)
+        divergences.update(divergence.detach(), effect)
+
+    def _metrics(self, split: str) -> tuple[PerEffectMean, PerEffectMean]:
+        """Reconstruction errors and divergences of a split."""
+        errors, divergences = self.errors[split], self.divergences[split]
+        assert isinstance(errors, PerEffectMean)
+        assert isinstance(divergences, PerEffectMean)
+        return errors, divergences
 
     def _log_scores(self, split: str, prefix: str, names: tuple[str, ...]) -> None:
-        errors = self.metrics[f"{split}_reconstruction"]
-        divergences = self.metrics[f"{split}_kl"]
+        errors, divergences = self._metrics(split)
         error, divergence = errors.compute(), divergences.compute()
         score = error + self.beta.high * divergence
         values: dict[str, Any] = {}

@@ -8,7 +8,8 @@ environment for it::
     timbral_env/bin/pip install --no-deps timbral-models==0.4.0
 
 ``timbral_env/bin/python timbral_models_oracle.py CLIPS.npz RESULT.json`` analyses every array of CLIPS.npz, named
-``<name>@<sample rate>``, shape ``(samples,)`` or ``(samples, channels)``, and writes values, seconds and versions.
+``<name>@<sample rate>``, shape ``(samples,)`` or ``(samples, channels)``, and writes values, seconds and versions. A
+number after them repeats the analysis that often; the seconds are the median.
 ``timbral_env/bin/python timbral_models_oracle.py reference`` renews ``tests/features/timbre_reference.json`` from the
 clips of ``tests/features/timbre_clips.py``.
 """
@@ -45,7 +46,7 @@ def load_timbral_models() -> tuple[Any, Any]:
     return brightness, depth
 
 
-def analyse(clips: dict[str, np.ndarray]) -> dict[str, Any]:
+def analyse(clips: dict[str, np.ndarray], repeats: int = 1) -> dict[str, Any]:
     """Values and seconds per clip, after one clip of warm-up (librosa compiles on its first call)."""
     brightness, depth = load_timbral_models()
     warnings.simplefilter("ignore")
@@ -57,16 +58,19 @@ def analyse(clips: dict[str, np.ndarray]) -> dict[str, Any]:
     for key, clip in clips.items():
         rate = int(key.rsplit("@", 1)[1])
         samples = np.asarray(clip, dtype=np.float64)
-        started = time.perf_counter()
         found: dict[str, float | None] = {}
-        for name, model in (("brightness", brightness), ("depth", depth)):
-            try:
-                value = float(model(samples.copy(), fs=rate))
-            except Exception as error:
-                print(f"{key}: {name}: {error!r}", file=sys.stderr)
-                value = math.nan
-            found[name] = value if math.isfinite(value) else None
-        found["seconds"] = time.perf_counter() - started
+        seconds = []
+        for _ in range(repeats):
+            started = time.perf_counter()
+            for name, model in (("brightness", brightness), ("depth", depth)):
+                try:
+                    value = float(model(samples.copy(), fs=rate))
+                except Exception as error:
+                    print(f"{key}: {name}: {error!r}", file=sys.stderr)
+                    value = math.nan
+                found[name] = value if math.isfinite(value) else None
+            seconds.append(time.perf_counter() - started)
+        found["seconds"] = float(np.median(seconds))
         values[key] = found
     return {"versions": {name: version(name) for name in PACKAGES}, "clips": values}
 
@@ -88,11 +92,12 @@ def main(arguments: list[str]) -> None:
             del found["seconds"]
         result["command"] = "python tests/benchmarks/timbral_models_oracle.py reference"
         write(FEATURES / "timbre_reference.json", result)
-    elif len(arguments) == 2:
+    elif len(arguments) in (2, 3):
         with np.load(arguments[0]) as clips:
-            write(Path(arguments[1]), analyse({key: clips[key] for key in clips.files}))
+            loaded = {key: clips[key] for key in clips.files}
+        write(Path(arguments[1]), analyse(loaded, int(arguments[2]) if len(arguments) == 3 else 1))
     else:
-        raise SystemExit("usage: timbral_models_oracle.py CLIPS.npz RESULT.json, or reference")
+        raise SystemExit("usage: timbral_models_oracle.py CLIPS.npz RESULT.json [REPEATS], or reference")
 
 
 if __name__ == "__main__":

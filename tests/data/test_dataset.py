@@ -185,7 +185,9 @@ def test_clips_drawn_again_do_not_depend_on_their_batch() -> None:
 def test_a_hopeless_effect_is_named() -> None:
     hush = EffectSpec("hush", "pedalboard", "Gain", (Parameter("gain_db", -120, -110, -115, unit="dB"),))
     source = Counted()
-    with pytest.raises(InputError, match=r"effect 'hush': 21 clips in a row .* recording 'train\d' with gain_db -11") as e:
+    with pytest.raises(
+        InputError, match=r"effect 'hush': 21 clips in a row .* recording 'train\d' with gain_db -11"
+    ) as e:
         made(source, effects=(GAIN, hush)).__getitems__([KEYS[0], replace(KEYS[1], effect=1)])
     assert "effects.hush.parameters" in str(e.value)
     assert source.reads == 2 + dataset_module.RETRIES

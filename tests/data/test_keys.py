@@ -56,7 +56,6 @@ def test_impossible_shares_are_refused() -> None:
 
 
 def test_each_clip_has_a_generator_of_its_own() -> None:
-    """None repeats another one's numbers, and none repeats the plan's."""
     plan = plan_of(Noises())
     streams = {}
     for split in SPLITS:
@@ -68,8 +67,16 @@ def test_each_clip_has_a_generator_of_its_own() -> None:
                         streams[split, seed, epoch, index, attempt] = tuple(key.rng(attempt).random(4))
     assert len(set(streams.values())) == len(streams) == 3 * 3 * 3 * 3 * 3
     np.testing.assert_array_equal(plan.key(1, 2, 0).rng(0).random(4), streams["train", 0, 1, 2, 0])
-    starts = np.random.default_rng([0, 0, 1, 2, 0, 1]).random(4)
-    assert tuple(starts) not in set(streams.values())
+
+
+def test_what_is_drawn_says_nothing_of_its_settings() -> None:
+    """The plan's generator must not be the clip's: settings would follow the recording."""
+    source = Noises()
+    edges = np.cumsum(source.weights("train"))
+    drawn = [plan_of(source).key(0, index, 0) for index in range(300)]
+    same = [int(np.searchsorted(edges, key.rng(0).random())) == key.recording for key in drawn]
+    chance = np.sum(source.weights("train") ** 2)
+    assert np.mean(same) == pytest.approx(chance, abs=0.1)
 
 
 def test_neighbours_are_not_alike() -> None:

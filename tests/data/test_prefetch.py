@@ -54,11 +54,10 @@ def test_an_error_arrives_after_what_was_before_it() -> None:
         yield 2
         raise KeyError("broken")
 
-    received = []
+    received = prefetch(items(), 1)
+    assert [next(received), next(received)] == [1, 2]
     with pytest.raises(KeyError, match="broken"):
-        for item in prefetch(items(), 1):
-            received.append(item)
-    assert received == [1, 2]
+        next(received)
     assert prefetch_threads() == 0
 
 

@@ -72,7 +72,7 @@ def test_labels_are_checked_against_the_plugin() -> None:
 def test_labels_number_their_own_steps() -> None:
     config = copy.deepcopy(configs()["ladder"])
     config["parameters"]["mode"] |= {"low": 3, "high": 8, "default": 3}
-    with pytest.raises(InputError, match="parameters.mode"):
+    with pytest.raises(InputError, match=r"parameters\.mode"):
         parse_effect("ladder", config)
 
 

@@ -81,9 +81,7 @@ def test_preroll_warms_the_effect_up() -> None:
     delay = effect("delay")
     audio = np.zeros((1, 1, 8000), np.float32)
     audio[..., 100:110] = 0.5
-    positions = np.array(
-        [p.to_position(v) for p, v in zip(delay.parameters, (0.2, 0.0, 0.5), strict=True)], np.float32
-    )
+    positions = np.array([p.to_position(v) for p, v in zip(delay.parameters, (0.2, 0.0, 0.5), strict=True)], np.float32)
     wet = ThreadRenderer(1).render([delay], audio, positions[None, None], 20000, preroll=2000)
     assert wet.status.tolist() == [[Status.OK]]
     assert np.flatnonzero(np.abs(wet.audio[0, 0, 0]) > 0.1).tolist() == list(range(2100, 2110))
@@ -222,5 +220,5 @@ def test_shapes_that_disagree_are_refused() -> None:
     for effects, parameters in (([GAIN, GAIN], gains(0)), ([GAIN], gains(0)[0]), ([GAIN], np.zeros((2, 1, 1)))):
         with pytest.raises(InputError, match="must agree on the batch"):
             ThreadRenderer(1).render(effects, audio, parameters, RATE)
-    with pytest.raises(InputError, match="renderer.cores must be at least 1, not 0"):
+    with pytest.raises(InputError, match=r"renderer\.cores must be at least 1, not 0"):
         ThreadRenderer(0)

@@ -34,9 +34,7 @@ RATE = 44100
         ("delay", (0.07, 0.0, 0.5), "echo 0.5 1 70 0.5"),
     ],
 )
-def test_agrees_with_sox(
-    tmp_path: Path, name: str, values: tuple[float, ...], command: str
-) -> None:
+def test_agrees_with_sox(tmp_path: Path, name: str, values: tuple[float, ...], command: str) -> None:
     sox = require_command("sox")
     spec, audio = effect(name), noise(2, 22050)
     soundfile.write(tmp_path / "dry.wav", audio.T, RATE, subtype="FLOAT")

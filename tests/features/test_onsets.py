@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fxstyle.features.onsets import flux_peaks, onsets, peak_hold_envelope, spectral_flux
+from fxstyle.features.onsets import _walk_back, flux_peaks, onsets, peak_hold_envelope, spectral_flux
 from tests.features import timbre_clips
 
 pytestmark = pytest.mark.unit
@@ -78,3 +78,11 @@ def test_flux_of_a_click_rises_once_and_is_delayed_by_its_frames() -> None:
     assert len(flux) == 1 + 44_100 // 512
     assert flux.argmax() == pytest.approx(20_480 // 512, abs=2)
     assert len(flux_peaks(flux, 44_100)) == 1
+
+
+@pytest.mark.parametrize(("dip", "expected"), [(0.05, 10_000), (0.3, 16_000)])
+def test_an_attack_reaches_back_through_shallow_dips_only(dip: float, expected: int) -> None:
+    # Up from the first note's end, a plateau that is interrupted by a dip, then up to the peak.
+    corners = [(0, 0.5), (10_000, 0.1), (15_000, 0.15 + dip), (16_000, 0.15), (20_000, 1.0), (30_000, 1.0)]
+    envelope = np.interp(np.arange(30_000), *zip(*corners, strict=True))
+    assert _walk_back(19_000, envelope, 44_100, rise=0.1) == pytest.approx(expected, abs=2)

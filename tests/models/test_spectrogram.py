@@ -105,16 +105,19 @@ def test_another_spectrogram_gives_another_sound_at_the_same_level() -> None:
     assert SMALL(heard)[..., 128:, :].mean() > SMALL(dull)[..., 128:, :].mean() + 0.3
 
 
-@pytest.mark.parametrize("window", [512, 400])
-@pytest.mark.parametrize("overlap", [0, 1, 50])
-def test_what_is_accepted_can_be_heard(window: int, overlap: int) -> None:
-    """A hop that the window does not cover cannot be turned back into sound."""
+@pytest.mark.parametrize("window", [2048, 1500])
+@pytest.mark.parametrize("hop", [1499, 1024, 750, 512])
+@pytest.mark.parametrize("rest", [0, -1])
+def test_what_is_accepted_can_be_heard(window: int, hop: int, rest: int) -> None:
+    """A hop that the window does not cover cannot be turned back into sound, nor an end that it does not reach."""
     try:
-        front = Spectrogram(512, window, window - overlap, 0.3)
+        front = Spectrogram(2048, window, hop, 0.3)
     except InputError:
         return
-    audio = noise(1, 1)
-    assert torch.isfinite(front.to_audio(front(audio), audio)).all()
+    audio = noise(1, 1, 6 * hop + rest)
+    again = front.to_audio(front(audio), audio)
+    assert torch.isfinite(again).all()
+    assert again.abs().max() < 2 * audio.abs().max()
 
 
 def test_half_precision_does_not_reach_the_transform() -> None:
@@ -126,8 +129,8 @@ def test_half_precision_does_not_reach_the_transform() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ((512, 1024, 128, 0.3), "hop <= window <= n_fft"),
-        ((512, 512, 0, 0.3), "0 < hop"),
+        ((512, 1024, 128, 0.3), "window <= n_fft"),
+        ((512, 512, 0, 0.3), "hop=0"),
         ((512, 256, 300, 0.3), "hop=300"),
         ((511, 511, 128, 0.3), "even n_fft"),
         ((512, 512, 128, 0.0), "exponent"),

@@ -15,7 +15,9 @@ from fxstyle.models.vae import Posterior, SpectrogramVAE
 pytestmark = pytest.mark.unit
 
 
-def vae(n_fft: int = 256, hop: int = 128, samples: int = 4096, audio_channels: int = 1, channels=(4, 8), latent: int = 6):
+def vae(
+    n_fft: int = 256, hop: int = 128, samples: int = 4096, audio_channels: int = 1, channels=(4, 8), latent: int = 6
+):
     torch.manual_seed(0)
     return SpectrogramVAE(Spectrogram(n_fft, n_fft, hop, 0.3), samples, audio_channels, channels, latent)
 
@@ -44,17 +46,16 @@ def test_any_size_comes_back(bins: int, frames: int, audio_channels: int, channe
     assert torch.isfinite(decoded).all()
 
 
-@settings(deadline=None, max_examples=40)
-@given(st.integers(1, 9), st.integers(1, 9), st.lists(st.sampled_from([1, 3, 8, 16, 32]), min_size=1, max_size=4))
-def test_what_is_accepted_listens(bins: int, frames: int, channels: list[int]) -> None:
-    """However small the spectrogram, another sound must give another latent, also in a batch of one."""
-    hop = max(bins // 2, 1)
+@pytest.mark.parametrize("channels", [(1, 1, 1), (8, 8, 8), (4, 8), (8, 16, 32)])
+def test_what_is_accepted_listens(channels: tuple[int, ...]) -> None:
+    """Where one value is left of each group, normalisation makes it a constant."""
     try:
-        model = vae(2 * bins, hop, frames * hop, 1, channels)
+        model = vae(16, 4, 32, 1, channels)
     except InputError:
         return
-    one, other = noise(2, 1, frames * hop).split(1)
-    assert (model(one).mean - model(other).mean).abs().max() > 1e-5
+    for batch in (1, 2):
+        first, second = noise(2 * batch, 1, 32).split(batch)
+        assert (model(first).mean - model(second).mean).abs().max() > 1e-3
 
 
 def test_volume_is_not_encoded() -> None:
