@@ -65,8 +65,8 @@ class ScheduleCheck(Callback):
             found = set(batch["effect"].tolist())
             if not found <= self._expected:
                 raise RuntimeError(
-                    f"epoch {trainer.current_epoch} should hold effects {sorted(self._expected)}, but batch {index} holds "
-                    f"{sorted(found)}: the data loader does not follow data.schedule"
+                    f"epoch {trainer.current_epoch} should hold effects {sorted(self._expected)}, but batch {index} "
+                    f"holds {sorted(found)}: the data loader does not follow data.schedule"
                 )
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

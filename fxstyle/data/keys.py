@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,11 +93,12 @@ def rank_batches(keys: Sequence[ClipKey], batch_size: int, rank: int, ranks: int
         )
     if batch_size < 1:
         raise InputError(f"data.batch_size must be at least 1, not {batch_size}")
-    # Steps of ceil(keys / (batch * ranks)) would leave the last one too small to share; even steps do not.
-    steps = -(-len(keys) // (batch_size * ranks))
+    # Steps of ceil(keys / (batch * ranks)) would leave the last one too small to share; even steps do not. With one
+    # item a batch and keys left over, a rank has to take two.
+    steps = min(-(-len(keys) // (batch_size * ranks)), len(keys) // ranks)
     edges = np.linspace(0, len(keys), steps + 1).astype(int)
     batches = []
-    for first, last in zip(edges[:-1], edges[1:], strict=True):
+    for first, last in pairwise(edges):
         shares = np.linspace(first, last, ranks + 1).astype(int)
         batches.append(list(keys[shares[rank] : shares[rank + 1]]))
     return batches

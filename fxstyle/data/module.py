@@ -142,7 +142,9 @@ class EffectDataModule(pl.LightningDataModule):
         def epoch() -> int:
             # `trainer.current_epoch` counts completed epochs, which a resumed fit only restores after it has asked for
             # the first batches.
-            return trainer.fit_loop.epoch_progress.current.processed if trainer is not None else 0
+            if trainer is None:
+                return 0
+            return trainer.fit_loop.epoch_progress.current.processed  # type: ignore[attr-defined]
 
         sampler = EpochBatchSampler(keys, epoch, self.batch_size, rank, ranks)
         options: dict[str, Any] = {"batch_sampler": sampler, "collate_fn": _already_batched}

@@ -45,15 +45,19 @@ def parse_effect(name: str, config: Mapping[str, Any]) -> EffectSpec:
         raise InputError(f"effects.{name}.host: unknown host {host!r}; choose one of {', '.join(sorted(HOSTS))}")
     if host == "chain":
         _refuse_unknown(f"effects.{name}", config, ("host", "links"))
-        links = config.get("links") or {}
+        links = _mapping(f"effects.{name}.links", config.get("links"))
         return chain(name, tuple(parse_effect(key, link) for key, link in links.items()))
     _refuse_unknown(f"effects.{name}", config, _EFFECT_KEYS)
     parameters = []
-    for key, options in (config.get("parameters") or {}).items():
-        _refuse_unknown(f"effects.{name}.parameters.{key}", options, _PARAMETER_KEYS)
+    for key, options in _mapping(f"effects.{name}.parameters", config.get("parameters")).items():
+        where = f"effects.{name}.parameters.{key}"
+        _refuse_unknown(where, _mapping(where, options), _PARAMETER_KEYS)
         values = {**options, "labels": tuple(options.get("labels", ()))}
         if values["labels"]:
-            values = {"low": 0, "high": len(values["labels"]) - 1, "steps": len(values["labels"]), **values}
+            numbered = {"low": 0, "high": len(values["labels"]) - 1, "steps": len(values["labels"])}
+            if wrong := [part for part in numbered if values.get(part, numbered[part]) != numbered[part]]:
+                raise InputError(f"{where}: labels number their own steps from 0; remove {wrong[0]!r}")
+            values |= numbered
         for needed in ("low", "high", "default"):
             if needed not in values:
                 raise InputError(f"effects.{name}.parameters.{key}: give {needed!r}")
@@ -67,7 +71,7 @@ def parse_effect(name: str, config: Mapping[str, Any]) -> EffectSpec:
         host=host,
         plugin=str(config.get("plugin", "")),
         parameters=tuple(parameters),
-        settings=tuple((config.get("settings") or {}).items()),
+        settings=tuple(_mapping(f"effects.{name}.settings", config.get("settings")).items()),
         **rest,
     )
     check_plugin(spec)
@@ -91,6 +95,12 @@ def parse_effects(config: Mapping[str, Any], channels: int) -> EffectSet:
         train=tuple(parse_effect(name, options).for_channels(channels) for name, options in train.items()),
         unseen=tuple(parse_effect(name, options).for_channels(channels) for name, options in unseen.items()),
     )
+
+
+def _mapping(where: str, config: Any) -> Mapping[str, Any]:
+    if config is not None and not isinstance(config, Mapping):
+        raise InputError(f"{where} must be a mapping, not {config!r}")
+    return config or {}
 
 
 def _refuse_unknown(where: str, config: Mapping[str, Any], known: tuple[str, ...]) -> None:

@@ -186,6 +186,10 @@ class ThreadRenderer:
         if spec not in built:
             built[spec] = build(spec)
         values = spec.to_units(positions)
+        # Some plugins crash the process on NaN, others swallow it.
+        if not np.isfinite(values).all():
+            log.warning("%s was asked for settings that are not finite: %s", spec.name, values)
+            return None
         try:
             return built[spec](audio, values, sample_rate)
         except (RuntimeError, ValueError) as error:

@@ -131,6 +131,12 @@ class EffectSpec:
         names = [parameter.name for parameter in self.parameters]
         if len(set(names)) != len(names):
             raise InputError(f"effect {self.name!r}: two parameters share a name in {names}")
+        if self.channels not in ("any", "mono", "stereo"):
+            raise InputError(f"effects.{self.name}.channels must be any, mono or stereo, not {self.channels!r}")
+        if self.block is not None and (not isinstance(self.block, int) or self.block < 1):
+            raise InputError(f"effects.{self.name}.block must be a whole number of at least 1, not {self.block!r}")
+        if not (isinstance(self.tail_seconds, (int, float)) and 0 <= self.tail_seconds < float("inf")):
+            raise InputError(f"effects.{self.name}.tail_seconds must be 0 or more, not {self.tail_seconds!r}")
 
     @cached_property
     def defaults(self) -> NDArray[np.float32]:
@@ -167,7 +173,8 @@ class EffectSpec:
         needed = {"mono": 1, "stereo": 2}.get(self.channels, channels)
         if needed != channels:
             raise InputError(
-                f"effect {self.name!r} is {self.channels}, but the sound has {channels} channel(s): set channels={needed}"
+                f"effect {self.name!r} is {self.channels}, but the sound has {channels} channel(s): "
+                f"set channels={needed}"
             )
         if channels > 1:
             return self

@@ -29,7 +29,7 @@ class Annealing:
         """Refuse weights that make no sense."""
         if self.kind not in ("constant", "linear", "cyclic"):
             raise InputError(f"loss.beta.kind: {self.kind!r} is unknown; choose constant, linear or cyclic")
-        if not 0 <= self.low <= self.high or self.epochs <= 0:
+        if not (0 <= self.low <= self.high < float("inf") and 0 < self.epochs < float("inf")):
             raise InputError(
                 f"loss.beta: needs 0 <= low <= high and epochs > 0, not low={self.low}, high={self.high}, "
                 f"epochs={self.epochs}"

@@ -22,9 +22,10 @@ class Spectrogram(nn.Module):
 
     def __init__(self, n_fft: int, window: int, hop: int, exponent: float) -> None:
         super().__init__()
-        if not (0 < hop <= window <= n_fft) or n_fft % 2:
+        # A hop above half a window leaves gaps, and an end, that cannot be turned back into sound.
+        if not (0 < 2 * hop <= window <= n_fft) or n_fft % 2:
             raise InputError(
-                f"model.spectrogram: needs 0 < hop <= window <= n_fft and an even n_fft, not hop={hop}, "
+                f"model.spectrogram: needs 0 < 2 hop <= window <= n_fft and an even n_fft, not hop={hop}, "
                 f"window={window}, n_fft={n_fft}"
             )
         if not 0 < exponent <= 1:

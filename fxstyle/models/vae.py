@@ -72,7 +72,9 @@ class SpectrogramVAE(nn.Module):
         for _ in channels:
             bins, frames = shapes[-1]
             shapes.append(((bins + 1) // 2, (frames + 1) // 2))
-        if min(shapes[-2]) < 2:
+        # Normalising groups of one value would leave constants.
+        group = channels[-1] // _groups(channels[-1]) * shapes[-1][0] * shapes[-1][1]
+        if min(shapes[-2]) < 2 or group < 2:
             raise InputError(
                 f"model.channels: {len(channels)} layers halve a spectrogram of {shapes[0]} to nothing; "
                 "use fewer layers, longer clips (data.clip_samples) or a smaller model.spectrogram.hop"

@@ -60,7 +60,7 @@ class SpectrogramPCA:
         components: How many to keep; fewer where there are fewer clips.
     """
 
-    def __init__(self, spectrograms: NDArray[np.float16], components: int) -> None:
+    def __init__(self, spectrograms: NDArray[np.floating], components: int) -> None:
         self.mean = spectrograms.mean(axis=0, dtype=np.float32)
         gram = np.zeros((len(spectrograms), len(spectrograms)), dtype=np.float64)
         blocks = range(0, spectrograms.shape[1], 16384)

@@ -86,7 +86,7 @@ def load(config: DictConfig) -> Loaded:
         trained.data.num_workers = 0
     if missing := sorted(key for key in OmegaConf.missing_keys(trained) if key.startswith(("audio", "effects"))):
         raise InputError(f"{missing[0]} has no value: give it on the command line, as in {missing[0]}=VALUE")
-    data = build.build_data(OmegaConf.merge(trained, {"seed": config.seed}))
+    data = build.build_data(DictConfig(OmegaConf.merge(trained, {"seed": config.seed})))
     seen = tuple(effect.name for effect in trained_effects.train)
     return Loaded(where, checkpoint, trained, data, task, seen)
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
+from yaml import YAMLError
 
 from fxstyle.errors import InputError
 from fxstyle.writing import write_text
@@ -81,7 +82,7 @@ def read_run(run: str | Path) -> tuple[Path, DictConfig, Path]:
     if path.is_file() and path.suffix == ".ckpt":
         folder, checkpoint = path.parent.parent if path.parent.name == "checkpoints" else path.parent, path
         if not (folder / CONFIG).is_file():
-            return folder, OmegaConf.create(_config_in(path)), path
+            return folder, OmegaConf.create(dict(_config_in(path))), path
     elif path.is_dir():
         folder, checkpoint = path, path / "checkpoints" / "best.ckpt"
         if not (folder / CONFIG).is_file():
@@ -90,8 +91,11 @@ def read_run(run: str | Path) -> tuple[Path, DictConfig, Path]:
             raise InputError(f"run={run}: no checkpoints/best.ckpt yet; let the run finish at least one epoch")
     else:
         raise InputError(f"run={run}: no such run folder or checkpoint (.ckpt)")
-    config = OmegaConf.load(folder / CONFIG)
-    if not isinstance(config, DictConfig):
+    try:
+        config = OmegaConf.load(folder / CONFIG)
+    except (OSError, ValueError, YAMLError) as error:
+        raise InputError(f"{folder / CONFIG} is damaged; give another run, or its checkpoint alone") from error
+    if not isinstance(config, DictConfig) or not config:
         raise InputError(f"{folder / CONFIG} does not hold a run's config")
     return folder, config, checkpoint
 

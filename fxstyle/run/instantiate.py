@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -17,6 +18,9 @@ from fxstyle.errors import InputError
 ALLOWED = ("fxstyle", "torch.optim", "torch.nn", "pytorch_lightning")
 """Packages whose classes a config may name: a run folder somebody sent must not run anything else."""
 
+FACTORIES = ("fxstyle.run.tracking",)
+"""Modules whose functions a config may name, too."""
+
 
 def build(config: DictConfig | ListConfig | dict[str, Any], section: str, **arguments: Any) -> Any:
     """Build what a section of the config describes.
@@ -25,6 +29,9 @@ def build(config: DictConfig | ListConfig | dict[str, Any], section: str, **argu
         InputError: When it names a class that is not allowed or does not exist, or arguments that do not fit.
     """
     plain = OmegaConf.to_container(config, resolve=True) if OmegaConf.is_config(config) else config
+    if _interpolates(plain):
+        # Hydra would resolve it after the check.
+        raise InputError(f"config section '{section}' holds an escaped interpolation; write the value itself")
     for target in _targets(plain):
         _check(target, section)
     with named_section(section):
@@ -68,6 +75,14 @@ def _targets(config: Any) -> Iterator[str]:
             yield from _targets(value)
 
 
+def _interpolates(config: Any) -> bool:
+    if isinstance(config, dict):
+        return any(_interpolates(part) for pair in config.items() for part in pair)
+    if isinstance(config, list):
+        return any(map(_interpolates, config))
+    return isinstance(config, str) and "${" in config
+
+
 def _check(target: str, section: str) -> None:
     allowed = ", ".join(ALLOWED)
     if not any(target.startswith(prefix + ".") for prefix in ALLOWED):
@@ -78,5 +93,9 @@ def _check(target: str, section: str) -> None:
         raise InputError(f"config section '{section}' names {target!r}, which does not exist") from error
     # A dotted path can leave the package through a module it imports, such as fxstyle.cli.os.system.
     home = str(getattr(found, "__module__", None) or "")
-    if not callable(found) or not any(home == prefix or home.startswith(prefix + ".") for prefix in ALLOWED):
+    if not any(home == prefix or home.startswith(prefix + ".") for prefix in ALLOWED):
         raise InputError(f"config section '{section}' names {target!r}, which lives in {home!r}, not in {allowed}")
+    # Functions and methods can do anything, such as run git or load a checkpoint that runs code.
+    name = target.rsplit(".", 1)[-1]
+    if name.startswith("_") or not (inspect.isclass(found) or home in FACTORIES):
+        raise InputError(f"config section '{section}' names {target!r}, which is not a class that a config may build")

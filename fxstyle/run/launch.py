@@ -8,6 +8,7 @@ import os
 import re
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NoReturn
 
 from hydra import compose, initialize_config_dir
@@ -48,7 +49,7 @@ def refusing(function: Callable[[DictConfig], Any]) -> Callable[[DictConfig], An
 
 
 def _refuse(sentence: str) -> NoReturn:
-    sys.stderr.write(f"{os.path.basename(sys.argv[0])}: {sentence}\n")
+    sys.stderr.write(f"{Path(sys.argv[0]).name}: {sentence}\n")
     sys.exit(2)
 
 

@@ -76,7 +76,7 @@ def wandb_logger(
 
 
 def csv_logger(folder: str) -> CSVLogger:
-    """Make a CSV logger that writes ``metrics/metrics.csv`` in the run folder; a resumed run has a folder of its own."""
+    """Make a CSV logger that writes ``metrics/metrics.csv``; a resumed run has a folder of its own beside it."""
     taken = len(list(Path(folder).glob("metrics*/metrics.csv")))
     return CSVLogger(folder, name="", version="metrics" if taken == 0 else f"metrics_{taken}")
 
@@ -92,4 +92,4 @@ def build_loggers(config: DictConfig, plain: dict[str, Any]) -> list[Logger]:
 def finish_loggers() -> None:
     """End the W&B run, so that the next job of this process starts its own."""
     if wandb.run is not None:
-        wandb.finish(quiet=True)
+        wandb.finish()

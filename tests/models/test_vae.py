@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import Literal
 
 import pytest
 import torch
@@ -14,12 +16,21 @@ from fxstyle.models.vae import Posterior, SpectrogramVAE
 
 pytestmark = pytest.mark.unit
 
+Pooling = Literal["none", "statistics"]
+POOLINGS: tuple[Pooling, ...] = ("none", "statistics")
+
 
 def vae(
-    n_fft: int = 256, hop: int = 128, samples: int = 4096, audio_channels: int = 1, channels=(4, 8), latent: int = 6
-):
+    n_fft: int = 256,
+    hop: int = 128,
+    samples: int = 4096,
+    audio_channels: int = 1,
+    channels: Sequence[int] = (4, 8),
+    latent: int = 6,
+    pooling: Pooling = "none",
+) -> SpectrogramVAE:
     torch.manual_seed(0)
-    return SpectrogramVAE(Spectrogram(n_fft, n_fft, hop, 0.3), samples, audio_channels, channels, latent)
+    return SpectrogramVAE(Spectrogram(n_fft, n_fft, hop, 0.3), samples, audio_channels, channels, latent, pooling)
 
 
 def noise(batch: int, channels: int, samples: int) -> Tensor:
@@ -33,11 +44,14 @@ def noise(batch: int, channels: int, samples: int) -> Tensor:
     st.integers(1, 2),
     st.lists(st.integers(1, 12), min_size=1, max_size=3),
     st.integers(1, 5),
+    st.sampled_from(POOLINGS),
 )
-def test_any_size_comes_back(bins: int, frames: int, audio_channels: int, channels: list[int], latent: int) -> None:
+def test_any_size_comes_back(
+    bins: int, frames: int, audio_channels: int, channels: list[int], latent: int, pooling: Pooling
+) -> None:
     """Odd and even sizes, one and two channels."""
     samples = frames * bins + 3
-    model = vae(2 * bins, bins, samples, audio_channels, channels, latent)
+    model = vae(2 * bins, bins, samples, audio_channels, channels, latent, pooling)
     audio = noise(2, audio_channels, samples)
     posterior = model(audio)
     assert posterior.mean.shape == posterior.log_variance.shape == (2, latent)
@@ -72,8 +86,9 @@ def test_clips_of_a_batch_do_not_see_each_other() -> None:
         torch.testing.assert_close(model.decode(alone.mean)[0], model.decode(together.mean)[item], atol=1e-4, rtol=1e-3)
 
 
-def test_every_weight_learns() -> None:
-    model, audio = vae(), noise(2, 1, 4096)
+@pytest.mark.parametrize("pooling", POOLINGS)
+def test_every_weight_learns(pooling: Pooling) -> None:
+    model, audio = vae(pooling=pooling), noise(2, 1, 4096)
     posterior = model(audio)
     latent = posterior.sample(torch.Generator().manual_seed(0))
     loss = (model.decode(latent) - model.spectrogram(audio)).square().mean() + posterior.divergence().sum()
@@ -97,6 +112,22 @@ def test_it_can_learn_two_sounds_by_heart() -> None:
     assert error < 0.02
 
 
+def test_pooling_hears_what_happens_but_not_when() -> None:
+    spectrogram = torch.zeros(1, 1, 128, 32)
+    spectrogram[..., 40:80, 8:12] = 2.0
+    later, other = spectrogram.roll(8, dims=3), spectrogram.roll(16, dims=2)
+    here, there, elsewhere = (vae(pooling="statistics").encode(x).mean for x in (spectrogram, later, other))
+    torch.testing.assert_close(here, there, atol=1e-4, rtol=1e-4)
+    assert (here - elsewhere).abs().max() > 0.01
+    assert (vae().encode(spectrogram).mean - vae().encode(later).mean).abs().max() > 0.01
+
+
+def test_pooling_what_never_changes_has_a_gradient() -> None:
+    spectrogram = torch.zeros(1, 1, 128, 32, requires_grad=True)
+    vae(pooling="statistics").encode(spectrogram).mean.sum().backward()
+    assert torch.isfinite(spectrogram.grad).all()  # type: ignore[arg-type]
+
+
 def test_a_model_keeps_to_its_clip_length() -> None:
     with pytest.raises(InputError, match="built for clips of 4096 samples, but got 4095"):
         vae()(noise(1, 1, 4095))
@@ -106,10 +137,11 @@ def test_a_model_keeps_to_its_clip_length() -> None:
     ("options", "message"),
     [
         ({"latent": 0}, "must be positive"),
+        ({"pooling": "max"}, "'max' is unknown; choose none or statistics"),
         ({"channels": ()}, "must be positive"),
         ({"channels": (4, 0)}, "must be positive"),
-        ({"channels": (4,) * 8}, "8 layers halve a spectrogram of 128 x 32 to nothing"),
-        ({"samples": 100}, "128 x 0 to nothing"),
+        ({"channels": (4,) * 8}, "8 layers halve a spectrogram of .*128.*32.* to nothing"),
+        ({"samples": 100}, "128.* 0.* to nothing"),
     ],
 )
 def test_impossible_models_are_refused(options: dict[str, object], message: str) -> None:

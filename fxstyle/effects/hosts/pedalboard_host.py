@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -55,13 +56,25 @@ def check(spec: EffectSpec) -> None:
                 f"effects.{spec.name}: pedalboard's {spec.plugin} has no {name!r}; choose from {', '.join(names)}"
             )
     for parameter in spec.parameters:
-        if parameter.labels:
-            choices = _enumeration(known[spec.plugin], parameter.name)
+        choices = _enumeration(known[spec.plugin], parameter.name)
+        if choices or parameter.labels:
+            if not parameter.labels:
+                raise InputError(
+                    f"effects.{spec.name}.parameters.{parameter.name}: give 'labels' from {', '.join(choices)}"
+                )
             if wrong := [label for label in parameter.labels if label not in choices]:
                 raise InputError(
                     f"effects.{spec.name}.parameters.{parameter.name}: unknown label {wrong[0]!r}; choose from "
                     f"{', '.join(choices)}"
                 )
+    for name, value in spec.settings:
+        choices = _enumeration(known[spec.plugin], name)
+        if choices and value not in choices:
+            raise InputError(
+                f"effects.{spec.name}.settings.{name}: unknown choice {value!r}; choose from {', '.join(choices)}"
+            )
+        if name == "impulse_response_filename" and value is not None and not Path(str(value)).is_file():
+            raise InputError(f"effects.{spec.name}.settings.{name}: no such file {value}")
 
 
 def build(spec: EffectSpec) -> Process:
@@ -106,10 +119,13 @@ def _build_convolution(kind: Callable[..., Any], spec: EffectSpec, file: str | N
 
 
 def _decaying_noise(sample_rate: float) -> NDArray[np.float32]:
-    """A plain room where no file is given: exponentially decaying noise with an RT60 of 1 s."""
+    """A plain room where no file is given: exponentially decaying noise with an RT60 of 1 s.
+
+    Its level does not matter: JUCE brings every impulse response to the same energy, 18 dB below unity.
+    """
     time = np.arange(int(sample_rate)) / sample_rate
     noise = np.random.default_rng(0).standard_normal(len(time)) * 10.0 ** (-3.0 * time)
-    return (noise / np.sqrt(np.sum(noise**2))).astype(np.float32)[None]
+    return noise.astype(np.float32)[None]
 
 
 def _constructor_parameters(kind: type) -> list[str]:
