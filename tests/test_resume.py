@@ -167,21 +167,20 @@ def test_effects_follow_the_schedule(straight: Any) -> None:
         assert set(row["effect"]) == {row["epoch"] % 3}
 
 
+def clips(rows: list[dict[str, Any]], epoch: int) -> list[tuple[int, int, float]]:
+    """Index, start and power of all clips of an epoch, in the order of their index."""
+    rows = [row for row in rows if row["epoch"] == epoch]
+    columns = ([value for row in rows for value in row[name]] for name in ("index", "start", "power"))
+    return sorted(zip(*columns, strict=True))
+
+
 def test_ranks_share_the_keys(straight: Any) -> None:
     alone = seen(straight[0, 1][0])
     for workers in (0, 2):
         together = seen(straight[workers, 2][0], 2)
         for epoch in range(4):
-            one = sorted(
-                zip(*([x for row in alone if row["epoch"] == epoch for x in row[k]] for k in ("index", "start", "power")))
-            )
-            two = sorted(
-                zip(
-                    *([x for row in together if row["epoch"] == epoch for x in row[k]] for k in ("index", "start", "power"))
-                )
-            )
-            assert [row[0] for row in one] == list(range(ITEMS))
-            assert one == two
+            assert [index for index, _, _ in clips(together, epoch)] == list(range(ITEMS))
+            assert clips(together, epoch) == clips(alone, epoch)
 
 
 def test_mixed_batches_hold_all_effects(tmp_path: Path) -> None:

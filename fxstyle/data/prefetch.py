@@ -57,7 +57,7 @@ def prefetch(items: Iterable[Item], depth: int) -> Iterator[Item]:
         thread.join()
 
 
-class PrefetchingLoader(DataLoader):  # type: ignore[type-arg]
+class PrefetchingLoader(DataLoader[Any]):
     """A data loader without workers whose batches are made in a background thread of the same process."""
 
     depth = 2

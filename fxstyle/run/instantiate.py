@@ -10,7 +10,7 @@ from typing import Any
 from hydra._internal.utils import _locate
 from hydra.errors import HydraException
 from hydra.utils import instantiate
-from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from fxstyle.errors import InputError
@@ -22,13 +22,13 @@ FACTORIES = ("fxstyle.run.tracking",)
 """Modules whose functions a config may name, too."""
 
 
-def build(config: DictConfig | ListConfig | dict[str, Any], section: str, **arguments: Any) -> Any:
+def build(config: DictConfig | dict[str, Any], section: str, **arguments: Any) -> Any:
     """Build what a section of the config describes.
 
     Raises:
         InputError: When it names a class that is not allowed or does not exist, or arguments that do not fit.
     """
-    plain = OmegaConf.to_container(config, resolve=True) if OmegaConf.is_config(config) else config
+    plain: Any = OmegaConf.to_container(config, resolve=True) if OmegaConf.is_config(config) else config
     if _interpolates(plain):
         # Hydra would resolve it after the check.
         raise InputError(f"config section '{section}' holds an escaped interpolation; write the value itself")
