@@ -69,9 +69,9 @@ class ScheduleCheck(Callback):
                     f"holds {sorted(found)}: the data loader does not follow data.schedule"
                 )
 
-    def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Log the score of this epoch's effect beside the mean over all."""
-        if trainer.sanity_checking or len(self._expected) != 1:
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Log the score of this epoch's effect beside the mean over all; the validation has ended by now."""
+        if len(self._expected) != 1:
             return
         name = _data(trainer).effects.train[next(iter(self._expected))].name
         score: Any = trainer.callback_metrics.get(f"val/score/{name}")

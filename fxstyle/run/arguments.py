@@ -24,7 +24,9 @@ def check_arguments(target: Callable[..., Any], values: Mapping[str, Any], secti
     parameters = inspect.signature(target).parameters
     known = [name for name, parameter in parameters.items() if parameter.kind is not parameter.VAR_KEYWORD]
     if len(known) == len(parameters) and (unknown := [name for name in values if name not in known]):
-        raise InputError(f"{section}.{unknown[0]} is not a key; {section} has: {', '.join(known)}")
+        raise InputError(
+            f"config section '{section}' cannot be built: it has no key {unknown[0]!r}; choose from {', '.join(known)}"
+        )
     try:
         hints = get_type_hints(target.__init__ if inspect.isclass(target) else target)
     except (NameError, TypeError):  # names that only type checkers import
@@ -66,4 +68,4 @@ def _kinds(hint: Any) -> Iterator[str]:
     elif hint in _WORDS:
         yield _WORDS[hint]
     elif origin is not None and len(inner) == 1 and inner[0] in _WORDS:
-        yield f"a list, each {_WORDS[inner[0]]}"
+        yield f"a list of {_WORDS[inner[0]].removeprefix('a ')}s"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,14 +12,18 @@ from hydra.errors import HydraException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from fxstyle.errors import InputError
+from fxstyle.run.arguments import check_arguments
 
 ALLOWED = ("fxstyle", "torch.optim", "torch.nn", "pytorch_lightning")
 """Packages whose classes a config may name: a run folder somebody sent must not run anything else."""
 
 FACTORIES = ("fxstyle.run.tracking",)
 """Modules whose functions a config may name, too."""
+
+_HYDRA_KEYS = ("_target_", "_partial_", "_convert_", "_recursive_")
 
 
 def build(config: DictConfig | dict[str, Any], section: str, **arguments: Any) -> Any:
@@ -28,12 +32,14 @@ def build(config: DictConfig | dict[str, Any], section: str, **arguments: Any) -
     Raises:
         InputError: When it names a class that is not allowed or does not exist, or arguments that do not fit.
     """
-    plain: Any = OmegaConf.to_container(config, resolve=True) if OmegaConf.is_config(config) else config
+    plain = _plain(config)
     if _interpolates(plain):
         # Hydra would resolve it after the check.
         raise InputError(f"config section '{section}' holds an escaped interpolation; write the value itself")
-    for target in _targets(plain):
-        _check(target, section)
+    targets = [(where, options, _check(str(options["_target_"]), section)) for where, options in _targets(plain, section)]
+    for where, options, target in targets:
+        if "_args_" not in options:
+            check_arguments(target, {key: value for key, value in options.items() if key not in _HYDRA_KEYS}, where)
     with named_section(section):
         if not arguments:
             return instantiate(plain, _convert_="all")
@@ -56,7 +62,7 @@ def named_section(section: str) -> Iterator[None]:
             cause = cause.__cause__
         reason = error.__cause__ or error
         raise InputError(f"config section '{section}' cannot be built: {_one_line(reason)}") from error
-    except (TypeError, ValueError, OmegaConfBaseException) as error:
+    except (TypeError, ValueError, OverflowError, MisconfigurationException, OmegaConfBaseException) as error:
         raise InputError(f"config section '{section}' cannot be built: {_one_line(error)}") from error
 
 
@@ -64,15 +70,25 @@ def _one_line(error: BaseException) -> str:
     return " ".join(str(error).split("\n\n")[0].split())
 
 
-def _targets(config: Any) -> Iterator[str]:
+def _plain(config: Any) -> Any:
+    """Resolved containers, also of the configs that a plain container holds: the check looks into no others."""
+    if OmegaConf.is_config(config):
+        return OmegaConf.to_container(config, resolve=True)
+    if isinstance(config, dict):
+        return {key: _plain(value) for key, value in config.items()}
+    return config
+
+
+def _targets(config: Any, key: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Whatever is to be built, with its key."""
     if isinstance(config, dict):
         if "_target_" in config:
-            yield str(config["_target_"])
-        for value in config.values():
-            yield from _targets(value)
+            yield key, config
+        for name, value in config.items():
+            yield from _targets(value, f"{key}.{name}")
     elif isinstance(config, list):
         for value in config:
-            yield from _targets(value)
+            yield from _targets(value, key)
 
 
 def _interpolates(config: Any) -> bool:
@@ -83,7 +99,8 @@ def _interpolates(config: Any) -> bool:
     return isinstance(config, str) and "${" in config
 
 
-def _check(target: str, section: str) -> None:
+def _check(target: str, section: str) -> Callable[..., Any]:
+    """What a target names, if a config may name it."""
     allowed = ", ".join(ALLOWED)
     if not any(target.startswith(prefix + ".") for prefix in ALLOWED):
         raise InputError(f"config section '{section}' names {target!r}, which is not part of {allowed}")
@@ -99,3 +116,4 @@ def _check(target: str, section: str) -> None:
     name = target.rsplit(".", 1)[-1]
     if name.startswith("_") or not (inspect.isclass(found) or home in FACTORIES):
         raise InputError(f"config section '{section}' names {target!r}, which is not a class that a config may build")
+    return found
