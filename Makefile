@@ -8,7 +8,7 @@ BUILDING := $(VENV)/.building
 RUN := $(VENV)/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow bench lint clean
+.PHONY: help demo test test-slow bench weekly-report lint clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -26,6 +26,12 @@ test-slow: $(INSTALLED) ## Run the long studies
 
 bench: $(INSTALLED) ## Run the benchmarks
 	$(RUN) -m pytest -o addopts= tests/benchmarks --benchmark-only
+
+weekly-report: $(INSTALLED) ## Repeat the study of docs/representation.md (RECORDINGS=folder, MODEL=vae or vae_pooled)
+	@test -n "$(RECORDINGS)" || { echo "make: give a folder of recordings, as in: make weekly-report RECORDINGS=DIR" >&2; exit 2; }
+	@set -e; run_dir=runs/weekly_report/$$(date +%Y-%m-%d_%H-%M-%S); set -x; \
+	$(RUN) train.py experiment=weekly_report model=$(or $(MODEL),vae) audio=folder audio.root=$(RECORDINGS) run_dir=$$run_dir; \
+	$(RUN) evaluate.py run=$$run_dir
 
 lint: $(INSTALLED) ## Check style and types
 	$(RUN) -m ruff check .

@@ -40,6 +40,13 @@ class CycleEarlyStopping(EarlyStopping):
         data = _data(trainer)
         self.patience = self.patience_cycles * data.schedule.cycle_epochs(len(data.effects.train))
 
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Refuse a score that nobody logs, and count."""
+        if self.monitor not in trainer.callback_metrics:
+            known = ", ".join(sorted(name for name in trainer.callback_metrics if name.startswith("val/")))
+            raise InputError(f"callbacks.early_stopping.monitor={self.monitor} is not logged; choose one of {known}")
+        super().on_train_epoch_end(trainer, pl_module)
+
 
 class ScheduleCheck(Callback):
     """Checks that every training batch holds the effects that the schedule gives this epoch, and logs the effect.

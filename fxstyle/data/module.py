@@ -67,8 +67,10 @@ class EffectDataModule(pl.LightningDataModule):
         for name, value in (("clip_samples", clip_samples), ("train_items", train_items), ("batch_size", batch_size)):
             if value < 1:
                 raise InputError(f"data.{name} must be at least 1, not {value}")
-        if num_workers < 0 or preroll_seconds < 0:
-            raise InputError("data.num_workers and data.preroll_seconds must not be negative")
+        if num_workers < 0:
+            raise InputError(f"data.num_workers must be 0 or more, not {num_workers}")
+        if not 0 <= preroll_seconds < float("inf"):
+            raise InputError(f"data.preroll_seconds must be 0 or more, not {preroll_seconds}")
         self.source = source
         self.effects = effects
         self.renderer = renderer

@@ -22,6 +22,8 @@ def check_arguments(target: Callable[..., Any], values: Mapping[str, Any], secti
         InputError: With the key of the first value of a wrong kind, or of an argument that does not exist.
     """
     parameters = inspect.signature(target).parameters
+    if not isinstance(values, Mapping):
+        raise InputError(f"{section} must hold keys ({', '.join(parameters)}), not {values!r}")
     known = [name for name, parameter in parameters.items() if parameter.kind is not parameter.VAR_KEYWORD]
     if len(known) == len(parameters) and (unknown := [name for name in values if name not in known]):
         raise InputError(
@@ -35,6 +37,8 @@ def check_arguments(target: Callable[..., Any], values: Mapping[str, Any], secti
         optional = value is None and name in parameters and parameters[name].default is None
         if name in hints and not optional and not _fits(value, hints[name]):
             kinds = list(dict.fromkeys(_kinds(hints[name])))
+            if "a number" in kinds and "a whole number" in kinds:
+                kinds.remove("a whole number")
             if kinds:
                 raise InputError(f"{section}.{name} must be {' or '.join(kinds)}, not {value!r}")
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.callbacks import Callback, RichProgressBar
 
@@ -19,6 +20,8 @@ from fxstyle.data.module import EffectDataModule
 from fxstyle.effects.parse import EffectSet, parse_effects
 from fxstyle.effects.renderer import Renderer
 from fxstyle.effects.schedule import Schedule
+from fxstyle.errors import InputError
+from fxstyle.run.arguments import check_arguments
 from fxstyle.run.instantiate import build, named_section
 
 log = logging.getLogger(__name__)
@@ -64,9 +67,12 @@ def build_data(config: DictConfig, ranks: int = 1) -> EffectDataModule:
     effects = build_effects(config)
     with named_section("data"):
         options = plain_config(config.data)
+        for target, section in ((Schedule, "schedule"), (Level, "level")):
+            check_arguments(target, options[section], f"data.{section}")
         schedule = Schedule(**options.pop("schedule"), seed=config.seed)
         level = Level(**options.pop("level"))
-        return EffectDataModule(
+        check_arguments(EffectDataModule, options, "data")
+        data = EffectDataModule(
             source=source,
             effects=effects,
             renderer=build_renderer(config, ranks),
@@ -75,6 +81,11 @@ def build_data(config: DictConfig, ranks: int = 1) -> EffectDataModule:
             seed=config.seed,
             **options,
         )
+    everywhere = ranks * config.trainer.num_nodes
+    for key, items in (("train", data.train_items), ("val", len(data.fixed_keys("val")))):
+        if items < everywhere:
+            raise InputError(f"data.{key}_items={items} cannot be shared by {everywhere} devices; raise it or use fewer")
+    return data
 
 
 def build_task(config: DictConfig, effects: EffectSet) -> pl.LightningModule:
@@ -82,6 +93,9 @@ def build_task(config: DictConfig, effects: EffectSet) -> pl.LightningModule:
     pl.seed_everything(config.seed, workers=True, verbose=False)
     model = build({key: value for key, value in config.model.items() if key != "tasks"}, "model")
     optimizer = build(config.optimizer, "optimizer")
+    with named_section("optimizer"):
+        # Its settings are only looked at now, and the trainer would do that after everything else.
+        optimizer([torch.nn.Parameter(torch.zeros(1))])
     loss = build(config.loss, "loss")
     options = {key: value for key, value in config.task.items() if key != "name"}
     return build(
@@ -115,7 +129,7 @@ def build_trainer(config: DictConfig, callbacks: list[Callback], loggers: list[A
     _quiet_lightning()
     options = dict(config.trainer)
     options["enable_progress_bar"] = bool(options["enable_progress_bar"]) and sys.stdout.isatty()
-    return build(
+    trainer = build(
         OmegaConf.create(options),
         "trainer",
         callbacks=callbacks,
@@ -123,6 +137,10 @@ def build_trainer(config: DictConfig, callbacks: list[Callback], loggers: list[A
         default_root_dir=str(folder),
         use_distributed_sampler=False,
     )
+    if not trainer.is_global_zero:
+        # One rank tells what all of them do.
+        logging.getLogger().setLevel(logging.WARNING)
+    return trainer
 
 
 class ConfigInCheckpoint(Callback):
@@ -141,7 +159,7 @@ class ConfigInCheckpoint(Callback):
 
 def _quiet_lightning() -> None:
     """Silence what the user cannot act on; importing Lightning sets its level, so this comes later."""
-    for name in ("pytorch_lightning", "lightning.pytorch", "lightning.fabric"):
+    for name in ("pytorch_lightning", "lightning_fabric"):
         # Their own handlers print every line a second time beside Hydra's.
         logging.getLogger(name).handlers.clear()
         logging.getLogger(name).setLevel(logging.WARNING)

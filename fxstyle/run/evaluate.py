@@ -98,8 +98,8 @@ def evaluate(config: DictConfig, loaded: Loaded) -> Path:
         The path of the report.
     """
     out = Path(config.out) if config.out else loaded.folder / "eval"
-    if out.is_file():
-        raise InputError(f"out={out} is a file; give a folder")
+    if any(path.is_file() for path in (out, *out.parents)):
+        raise InputError(f"out={out} is a file, or lies below one; give a folder")
     effects = loaded.data.effects.all
     groups = [
         Group(seen, indices)
@@ -125,6 +125,8 @@ def _device(choice: str) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if choice not in ("cpu", "cuda"):
         raise InputError(f"device={choice} is unknown; choose auto, cpu or cuda")
+    if choice == "cuda" and not torch.cuda.is_available():
+        raise InputError("device=cuda, but no GPU was found; use device=auto")
     return torch.device(choice)
 
 

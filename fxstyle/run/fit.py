@@ -10,8 +10,10 @@ from typing import Any
 
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from fxstyle.callbacks.schedule import CycleEarlyStopping
+from fxstyle.errors import InputError
 from fxstyle.run.folder import load_checkpoint
 
 log = logging.getLogger(__name__)
@@ -25,6 +27,8 @@ def fit(trainer: pl.Trainer, task: pl.LightningModule, data: pl.LightningDataMod
     """
     try:
         trainer.fit(task, datamodule=data, ckpt_path=None if resume is None else str(resume), weights_only=True)
+    except MisconfigurationException as error:
+        raise InputError(f"the trainer cannot run this config: {' '.join(str(error).split())}") from error
     except SystemExit:
         # Lightning turns Ctrl-C into an exit after it has shut down, and ignores the signal from then on.
         if not trainer.interrupted:

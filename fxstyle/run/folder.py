@@ -127,7 +127,8 @@ def resume_from(choice: str | None, folder: Path) -> Path | None:
     if choice is None:
         return None
     if choice != "auto":
-        load_checkpoint(Path(choice))
+        if "state_dict" not in load_checkpoint(Path(choice)):
+            raise InputError(f"ckpt={choice} is not a checkpoint of a training run; use its checkpoints/last.ckpt")
         return Path(choice)
     found = [path for name in ("last.ckpt", "preempt.ckpt") if (path := folder / "checkpoints" / name).is_file()]
     for path in sorted(found, key=lambda path: path.stat().st_mtime, reverse=True):

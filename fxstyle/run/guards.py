@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import netrc
+import os
+
 from omegaconf import DictConfig, OmegaConf
 
 from fxstyle.errors import InputError
@@ -14,6 +17,7 @@ _COUNTS = (
     "data.clip_samples",
     "sample_rate",
 )
+_TEXTS = ("ckpt", "run_dir", "name", "audio.root", "audio.real.root", "audio.test_root")
 
 
 def check_config(config: DictConfig) -> None:
@@ -26,11 +30,17 @@ def check_config(config: DictConfig) -> None:
         raise InputError(f"{missing[0]} has no value: give it on the command line, as in {missing[0]}=VALUE")
     for key in _COUNTS:
         value = OmegaConf.select(config, key)
-        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        if not _is_whole(value) or value < 1:
             raise InputError(f"{key} must be a whole number of at least 1, not {value!r}")
-    if not isinstance(config.seed, int) or not 0 <= config.seed < 2**32:
+    for key in _TEXTS:
+        value = OmegaConf.select(config, key)
+        if value is not None and (not isinstance(value, str) or not value.strip()):
+            raise InputError(f"{key} must be a name or a path, not {value!r}")
+    if not isinstance(config.test, bool):
+        raise InputError(f"test must be true or false, not {config.test!r}")
+    if not _is_whole(config.seed) or not 0 <= config.seed < 2**32:
         raise InputError(f"seed must be a whole number from 0 to 2^32 - 1, not {config.seed!r}")
-    if config.channels not in (1, 2):
+    if not _is_whole(config.channels) or config.channels not in (1, 2):
         raise InputError(f"channels must be 1 (mono) or 2 (stereo), not {config.channels!r}")
     tasks = list(config.model.get("tasks", []))
     if config.task.name not in tasks:
@@ -39,8 +49,53 @@ def check_config(config: DictConfig) -> None:
             f"it does: {', '.join(tasks) or 'none'}"
         )
     cores = config.renderer.cores
-    if cores != "auto" and (not isinstance(cores, int) or cores < 1):
+    if cores != "auto" and (not _is_whole(cores) or cores < 1):
         raise InputError(f"renderer.cores must be 'auto' or a whole number of at least 1, not {cores!r}")
+    _check_trainer(config)
+    goes_online(OmegaConf.select(config, "logger.wandb.mode", default="auto"))
+
+
+def _check_trainer(config: DictConfig) -> None:
+    epochs = OmegaConf.select(config, "trainer.max_epochs", default=-1)
+    if not _is_whole(epochs) or epochs < 1 and epochs != -1:
+        raise InputError(f"trainer.max_epochs must be a whole number of at least 1, or -1 for no limit, not {epochs!r}")
+    if config.trainer.accelerator in ("gpu", "cuda"):
+        import torch
+
+        if not torch.cuda.is_available():
+            raise InputError(
+                f"trainer.accelerator={config.trainer.accelerator}, but no GPU was found: use trainer=cpu, or "
+                "trainer.accelerator=auto for whatever is there"
+            )
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def has_key() -> bool:
+    """Whether a W&B key is configured, in the environment or in the netrc file."""
+    if os.environ.get("WANDB_API_KEY"):
+        return True
+    try:
+        return netrc.netrc().authenticators("api.wandb.ai") is not None
+    except (OSError, netrc.NetrcParseError):
+        return False
+
+
+def goes_online(mode: str) -> bool:
+    """Whether W&B is to be reached: ``auto`` does with a key, unless ``WANDB_MODE`` says otherwise.
+
+    Raises:
+        InputError: When the mode is unknown, or there is no key to go online with.
+    """
+    if mode not in ("auto", "online", "offline"):
+        raise InputError(f"logger.wandb.mode: {mode!r} is unknown; choose auto, online or offline")
+    asked = os.environ.get("WANDB_MODE", "")
+    online = mode == "online" or (mode == "auto" and has_key() and asked not in ("offline", "disabled", "dryrun"))
+    if online and not has_key():
+        raise InputError("logger.wandb.mode=online needs a W&B key: set WANDB_API_KEY, or leave the mode at auto")
+    return online
 
 
 def check_evaluation(config: DictConfig) -> None:
@@ -51,9 +106,12 @@ def check_evaluation(config: DictConfig) -> None:
     """
     if OmegaConf.is_missing(config, "run"):
         raise InputError("run has no value: give a run folder or a checkpoint, as in run=runs/demo/FOLDER")
+    for key in ("run", "out"):
+        if config[key] is not None and not isinstance(config[key], str):
+            raise InputError(f"{key} must be a path, not {config[key]!r}")
     for key, least in (("items_per_effect", 10), ("retrieval_contents", 1), ("seed", 0)):
         value = config[key]
-        if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        if not _is_whole(value) or value < least:
             raise InputError(f"{key} must be a whole number of at least {least}, not {value!r}")
     if config.reducer not in ("umap", "pca"):
         raise InputError(f"reducer must be umap or pca, not {config.reducer!r}")

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import difflib
 import functools
+import logging
 import os
 import re
 import sys
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
-from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import (
+    ConfigCompositionException,
+    HydraException,
+    MissingConfigException,
+    OverrideParseException,
+)
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -31,8 +39,20 @@ def launch(main: Callable[[], Any], config_name: str) -> None:
         _refuse(_explain_choice(error))
     except ConfigCompositionException as error:
         _refuse(_explain_override(error, config_name))
-    except (HydraException, OmegaConfBaseException) as error:
-        _refuse(" ".join(str(error).split()))
+    except OverrideParseException as error:
+        reasons = [line for line in error.message.splitlines() if not line.startswith(("Error parsing", "See "))]
+        _refuse(f"{error.override!r} is not of the form KEY=VALUE: {' '.join(reasons)}")
+    except HydraException as error:
+        _refuse(_one_line(error))
+    except OmegaConfBaseException as error:
+        _refuse(_explain_value(error))
+    except (OSError, ValueError) as error:
+        if any(step.name == "wrapped" for step in traceback.extract_tb(error.__traceback__)):
+            raise
+        # Hydra could not compose the config or make the run folder.
+        if isinstance(error, OSError):
+            _refuse(f"{error.filename} cannot be made: {error.strerror}; give another run_dir")
+        _refuse(f"{_one_line(error)} (in {' '.join(sys.argv[1:])})")
 
 
 def refusing(function: Callable[[DictConfig], Any]) -> Callable[[DictConfig], Any]:
@@ -42,10 +62,27 @@ def refusing(function: Callable[[DictConfig], Any]) -> Callable[[DictConfig], An
     def wrapped(config: DictConfig) -> Any:
         try:
             return function(config)
-        except InputError as error:
-            return _refuse(str(error))
+        except (InputError, OmegaConfBaseException) as error:
+            _remove_empty(Path(HydraConfig.get().runtime.output_dir))
+            return _refuse(_one_line(error) if isinstance(error, InputError) else _explain_value(error))
 
     return wrapped
+
+
+def _remove_empty(folder: Path) -> None:
+    """Remove the log and the folder that Hydra made, if nothing was written to them."""
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, logging.FileHandler):
+            handler.close()
+            log = Path(handler.baseFilename)
+            if log.parent == folder and log.is_file() and not log.stat().st_size:
+                log.unlink()
+    if folder != Path.cwd() and folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())
 
 
 def _refuse(sentence: str) -> NoReturn:
@@ -53,12 +90,17 @@ def _refuse(sentence: str) -> NoReturn:
     sys.exit(2)
 
 
+def _explain_value(error: OmegaConfBaseException) -> str:
+    """Such as an interpolation of a key that does not exist."""
+    return f"{error.full_key or 'config'}: {str(error).splitlines()[0]}"
+
+
 def _explain_choice(error: MissingConfigException) -> str:
     text = str(error)
     found = re.search(r"Could not find '([^']+)'", text)
     options = [str(option) for option in error.options or ()]
     if found is None:
-        return " ".join(text.split())
+        return _one_line(error)
     group, _, choice = found.group(1).rpartition("/")
     near = difflib.get_close_matches(choice, options, 1)
     hint = f"did you mean {group}={near[0]}? " if near else ""
@@ -66,7 +108,7 @@ def _explain_choice(error: MissingConfigException) -> str:
 
 
 def _explain_override(error: ConfigCompositionException, config_name: str) -> str:
-    found = re.search(r"Could not (?:override|delete from config\. )'?([\w./@]+)'?", str(error))
+    found = re.search(r"Could not (?:override|delete from config\.) '([^']+)'", str(error))
     if found is None:
         reason = error.__cause__ or error
         return " ".join(f"{error} {reason if reason is not error else ''}".split())

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import netrc
-import os
 import secrets
 from pathlib import Path
 from typing import Any, Literal
@@ -13,21 +11,11 @@ from omegaconf import DictConfig
 from pytorch_lightning.loggers import CSVLogger, Logger, WandbLogger
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
-from fxstyle.errors import InputError
+from fxstyle.run.guards import goes_online
 from fxstyle.run.instantiate import build
 from fxstyle.writing import write_text
 
 Mode = Literal["auto", "online", "offline"]
-
-
-def has_key() -> bool:
-    """Whether a W&B key is configured, in the environment or in the netrc file."""
-    if os.environ.get("WANDB_API_KEY"):
-        return True
-    try:
-        return netrc.netrc().authenticators("api.wandb.ai") is not None
-    except (OSError, netrc.NetrcParseError):
-        return False
 
 
 def wandb_logger(
@@ -50,12 +38,7 @@ def wandb_logger(
         job_type: Such as the task.
         tags: Tags of the run.
     """
-    if mode not in ("auto", "online", "offline"):
-        raise InputError(f"logger.wandb.mode: {mode!r} is unknown; choose auto, online or offline")
-    asked = os.environ.get("WANDB_MODE", "")
-    online = mode == "online" or (mode == "auto" and has_key() and asked not in ("offline", "disabled", "dryrun"))
-    if online and not has_key():
-        raise InputError("logger.wandb.mode=online needs a W&B key: set WANDB_API_KEY, or leave the mode at auto")
+    online = goes_online(mode)
     remembered = Path(folder) / "wandb_id"
     if not remembered.is_file():
         rank_zero_only(write_text)(remembered, secrets.token_hex(4))

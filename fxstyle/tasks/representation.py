@@ -143,7 +143,8 @@ class Representation(pl.LightningModule):
 
     def _log_scores(self, split: str, prefix: str, names: tuple[str, ...]) -> None:
         errors, divergences = self._metrics(split)
-        error, divergence = errors.compute(), divergences.compute()
+        # torchmetrics turns the vector of a single effect into a scalar.
+        error, divergence = errors.compute().reshape(-1), divergences.compute().reshape(-1)
         score = error + self.beta.high * divergence
         values: dict[str, Any] = {}
         for metric, per_effect in (("reconstruction", error), ("kl", divergence), ("score", score)):

@@ -1,0 +1,211 @@
+"""Every YAML in ``conf/`` composes, builds and steps once, and says what it is for."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytorch_lightning as pl
+import torch
+from hydra.utils import get_class
+from omegaconf import OmegaConf
+from pytorch_lightning.callbacks import Callback
+from pytorch_lightning.loggers import Logger
+
+from fxstyle.audio.generate import generate_files
+from fxstyle.run import build, guards, tracking
+from fxstyle.run.conf import CONF
+from tests.programs import CPU, FEW, SHORT, SMALL, composed
+
+pytestmark = pytest.mark.unit
+
+FILES = sorted(Path(CONF).rglob("*.yaml"))
+SECTIONS = [path for path in FILES if path.parent != Path(CONF) and "hydra" not in path.parts]
+"""One choice of one group each; a new file is tested without a change here."""
+
+NEEDS_FOLDER = {"folder": "root", "mixed": "real.root"}
+SYNTHETIC = ("synthetic", "tones")
+
+
+def choice(path: Path) -> str:
+    """The choice of a file, as ``group=name``."""
+    return f"{path.parent.relative_to(CONF).as_posix()}={path.stem}"
+
+
+@pytest.fixture(scope="module")
+def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("recordings")
+    assert len(list(generate_files(folder, 4, 1.5, 24000))) == 4
+    return folder
+
+
+def overrides_of(path: Path, recordings: Path) -> list[str]:
+    """A choice, made tiny."""
+    group, name = path.parent.name, path.stem
+    tiny = [*SHORT, *SMALL, *CPU]
+    if group == "audio" and name in NEEDS_FOLDER:
+        tiny.append(f"audio.{NEEDS_FOLDER[name]}='{recordings}'")
+    elif group != "audio" or name in SYNTHETIC:
+        tiny += FEW
+    if group not in ("effects", "debug", "experiment"):
+        tiny.append("effects=distortion")
+    if group == "logger":
+        tiny.append("logger=" + name)
+    else:
+        tiny += [choice(path), *(["logger=none"] if group not in ("debug", "experiment") else [])]
+    return tiny
+
+
+def step(task: Any, data: Any, trainer: pl.Trainer) -> float:
+    """One training step on the first batch of the first epoch; gives the loss."""
+    batch = next(iter(data.train_dataloader()))
+    task.trainer = trainer
+    task.log = lambda *arguments, **options: None
+    optimizer = task.configure_optimizers()
+    before = [weight.detach().clone() for weight in task.parameters()]
+    loss = task.training_step(batch, 0)
+    loss.backward()
+    optimizer.step()
+    assert all(weight.grad is not None and weight.grad.isfinite().all() for weight in task.parameters())
+    assert any(not torch.equal(one, other) for one, other in zip(before, task.parameters(), strict=True))
+    return float(loss.detach())
+
+
+@pytest.mark.parametrize("path", SECTIONS, ids=choice)
+def test_every_config_composes_builds_and_steps(path: Path, recordings: Path, tmp_path: Path) -> None:
+    config = composed("train", overrides_of(path, recordings), tmp_path)
+    guards.check_config(config)
+    experiment = build.build_experiment(config, guards.local_ranks(config))
+    callbacks = build.build_callbacks(config)
+    loggers = tracking.build_loggers(config, build.plain_config(config))
+    try:
+        trainer = build.build_trainer(config, callbacks, loggers, tmp_path)
+        assert all(isinstance(callback, Callback) for callback in callbacks)
+        assert all(isinstance(logger, Logger) for logger in loggers)
+        assert trainer.max_epochs == config.trainer.max_epochs
+        assert 0 < step(experiment.task, experiment.data, trainer) < 100
+        for key in OmegaConf.to_container(config.callbacks):
+            wanted = get_class(config.callbacks[key]._target_)
+            assert any(isinstance(callback, wanted) for callback in callbacks)
+        if path.parent.name == "logger":
+            assert len(loggers) == len(config.logger)
+    finally:
+        tracking.finish_loggers()
+        experiment.data.teardown("fit")
+
+
+@pytest.mark.parametrize("path", [path for path in SECTIONS if path.parent.name in ("audio", "effects")], ids=choice)
+def test_an_evaluation_takes_every_audio_and_effect(path: Path, recordings: Path, tmp_path: Path) -> None:
+    guards.check_evaluation(composed("evaluate", ["run=somewhere", choice(path)], tmp_path))
+
+
+def test_the_groups_of_an_evaluation_are_empty_by_default(tmp_path: Path) -> None:
+    config = composed("evaluate", ["run=somewhere"], tmp_path)
+    assert "audio" not in config
+    assert "effects" not in config
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if "hydra" in path.parts], ids=choice)
+def test_every_hydra_config_composes(path: Path, tmp_path: Path) -> None:
+    group = path.parent.relative_to(CONF).as_posix()
+    config = composed("train", [f"{group}={path.stem}"], tmp_path)
+    assert config.task.name == "representation"
+
+
+def commands(path: Path) -> list[list[str]]:
+    """The ``train.py`` commands in a file's comments."""
+    lines = [line.lstrip("# ").strip() for line in path.read_text().splitlines() if line.startswith("#")]
+    return [shlex.split(line)[2:] for line in lines if line.startswith("python train.py")]
+
+
+@pytest.mark.parametrize("path", [p for p in SECTIONS if p.parent.name in ("experiment", "debug")], ids=choice)
+def test_experiments_begin_with_their_command(path: Path, tmp_path: Path) -> None:
+    lines = path.read_text().splitlines()
+    assert lines[0] == "# @package _global_"
+    assert lines[1].startswith("# python train.py ")
+    assert choice(path) in commands(path)[0]
+
+
+@pytest.mark.parametrize("path", [path for path in SECTIONS if commands(path)], ids=choice)
+def test_commands_in_comments_compose(path: Path, recordings: Path, tmp_path: Path) -> None:
+    for command in commands(path):
+        assert choice(path) in command
+        if command == [choice(path)]:
+            continue  # as above
+        config = composed("train", [word.replace("RECORDINGS", str(recordings)) for word in command], tmp_path)
+        if config.trainer.accelerator != "gpu":
+            guards.check_config(config)
+
+
+def leaves(path: Path) -> dict[str, bool]:
+    """Dotted keys of a file's values, and whether a comment explains each.
+
+    A comment explains the key beside it or below it. Above a block, or as its first line, it explains the whole block.
+    The keys of Lightning's classes are explained by its manual.
+    """
+    found: dict[str, bool] = {}
+    blocks: dict[int, tuple[str, bool]] = {}
+    above, header = False, False
+    for line in path.read_text().splitlines():
+        key = re.match(r"^(\s*)([\w.@/]+):\s*([^#]*)", line)
+        if line.lstrip().startswith("#"):
+            above = True
+            if header:
+                depth = max(blocks)
+                blocks[depth] = (blocks[depth][0], True)
+        elif not line.strip():
+            above = False
+        elif key is not None:
+            depth, name, value = len(key.group(1)), key.group(2), key.group(3).strip()
+            blocks = {level: block for level, block in blocks.items() if level < depth}
+            explained = above or "#" in line or any(known for _, known in blocks.values())
+            if name == "_target_" and value.startswith("pytorch_lightning."):
+                level = max(blocks, default=-1)
+                blocks[level] = (blocks[level][0] if blocks else "", True)
+            elif value and not name.startswith("_"):
+                found[".".join([*(block for block, _ in blocks.values() if block), name])] = explained
+            elif not value:
+                blocks[depth] = (name, explained)
+            above = False
+        header = key is not None and not key.group(3).strip()
+    return found
+
+
+EXPLAINED = {
+    key
+    for path in SECTIONS
+    if path.parent.name not in ("experiment", "debug")
+    for key, explained in leaves(path).items()
+    if explained
+} | {key for key, explained in leaves(Path(CONF) / "train.yaml").items() if explained}
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if "hydra" not in path.parts], ids=choice)
+def test_every_key_is_explained(path: Path) -> None:
+    """Where it is set, or where the key that it overrides is first set."""
+    unexplained = []
+    for key, explained in leaves(path).items():
+        name = key.rpartition(".")[2]
+        first_set = any(known.rpartition(".")[2] == name for known in EXPLAINED)
+        if not explained and not first_set and not key.startswith("hydra."):
+            unexplained.append(key)
+    assert not unexplained
+
+
+def test_unexplained_keys_are_found(tmp_path: Path) -> None:
+    text = "# Above.\na: 1\nb: 2\nc: 3  # beside\nd:\n  # In a block.\n  e: 4\n  f: 5\ng:\n  h: 6\n\n# A block.\ni:\n  j: {k: 1}\n"
+    (tmp_path / "x.yaml").write_text(text)
+    assert leaves(tmp_path / "x.yaml") == {
+        "a": True,
+        "b": False,
+        "c": True,
+        "d.e": True,
+        "d.f": True,
+        "g.h": False,
+        "i.j": True,
+    }
+    (tmp_path / "x.yaml").write_text("_target_: pytorch_lightning.Trainer\nmax_epochs: 1\n")
+    assert leaves(tmp_path / "x.yaml") == {"max_epochs": True}
