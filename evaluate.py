@@ -19,9 +19,11 @@ def main(config: DictConfig) -> None:
     """Evaluate one run; see ``python evaluate.py --help``."""
     # Imported here: `--help` and a refused config should not wait for torch.
     from fxstyle.run import guards
-    from fxstyle.run.evaluate import evaluate, load
 
     guards.check_evaluation(config)
+
+    from fxstyle.run.evaluate import evaluate, load
+
     report = evaluate(config, load(config))
     log.info("report: %s", report.resolve())
 

@@ -21,10 +21,13 @@ log = logging.getLogger("fxstyle")
 def main(config: DictConfig) -> float:
     """Run one experiment; see ``python train.py --help``."""
     # Imported here: `--help` and a refused config should not wait for torch.
-    from fxstyle.run import build, fit, folder, guards, tracking
+    from fxstyle.run import guards
 
     began = time.monotonic()
     guards.check_config(config)
+
+    from fxstyle.run import build, fit, folder, tracking
+
     run_folder = Path(HydraConfig.get().runtime.output_dir)
     experiment = build.build_experiment(config, guards.local_ranks(config))
     resume = folder.resume_from(config.ckpt, run_folder)

@@ -40,6 +40,10 @@ class CycleEarlyStopping(EarlyStopping):
         data = _data(trainer)
         self.patience = self.patience_cycles * data.schedule.cycle_epochs(len(data.effects.train))
 
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on counting, but with this run's patience, which may have been raised."""
+        super().load_state_dict({**state_dict, "patience": self.patience})
+
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Refuse a score that nobody logs, and count."""
         if self.monitor not in trainer.callback_metrics:

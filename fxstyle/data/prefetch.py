@@ -2,84 +2,58 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Generator, Iterable, Iterator
-from queue import Empty, Full, Queue
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from torch.utils.data import DataLoader
 
 Item = TypeVar("Item")
-_END = object()
+_AT_A_TIME = 2
+"""Results made at a time: while the last effects of one batch run, the dry sound of the next one is read."""
 
 
-def prefetch(items: Iterable[Item], depth: int) -> Generator[Item, None, None]:
-    """Pull from an iterable in a background thread, keeping at most ``depth`` results ready.
+def _as_it_is(item: Any) -> Any:
+    return item
 
-    An error in the thread is raised where the results are used; leaving the loop early stops the thread.
+
+def prefetch(items: Iterable[Item], depth: int, make: Callable[[Item], Any] = _as_it_is) -> Generator[Any, None, None]:
+    """Results of ``make`` for each item, in order, made in background threads while earlier results are used.
+
+    At most ``depth`` results wait, and one more is made. An error is raised where its result would be used; leaving the
+    loop early ends the threads.
     """
-    ready: Queue[Any] = Queue(depth)
-    stop = threading.Event()
-
-    def offer(item: Any) -> None:
-        while not stop.is_set():
-            try:
-                ready.put(item, timeout=0.1)
-                return
-            except Full:
-                continue
-
-    def fill() -> None:
-        try:
-            for item in items:
-                offer(item)
-                if stop.is_set():
-                    return
-            offer(_END)
-        except BaseException as error:
-            offer(error)
-
-    thread = threading.Thread(target=fill, name="prefetch", daemon=True)
-    thread.start()
+    source = iter(items)
+    end: Exception | None = None
+    ahead: deque[Future[Any]] = deque()
+    pool = ThreadPoolExecutor(_AT_A_TIME, thread_name_prefix="prefetch")
     try:
         while True:
-            try:
-                item = ready.get(timeout=1.0)
-            except Empty:
-                continue
-            if item is _END:
-                return
-            if isinstance(item, BaseException):
-                raise item
-            yield item
+            while end is None and len(ahead) < depth + 2:
+                try:
+                    ahead.append(pool.submit(make, next(source)))
+                except Exception as error:
+                    end = error
+            if not ahead:
+                break
+            yield ahead.popleft().result()
     finally:
-        stop.set()
-        thread.join()
+        pool.shutdown(cancel_futures=True)
+    if end is not None and not isinstance(end, StopIteration):
+        raise end
 
 
 class PrefetchingLoader(DataLoader):
-    """A data loader without workers whose batches are made in background threads of the same process.
+    """A data loader without workers whose batches are made in background threads of the same process."""
 
-    Two batches are made at a time, in turn: while the last effects of one batch run, the next one is read.
-    """
-
-    lanes = 2
+    depth = 2
 
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
         """Batches in order; the sampler is asked for its epoch here, in the caller's thread."""
         assert self.batch_sampler is not None
-        batches = list(self.batch_sampler)
-        lanes = [
-            DataLoader(self.dataset, batch_sampler=batches[lane :: self.lanes], collate_fn=self.collate_fn)
-            for lane in range(self.lanes)
-        ]
-        return _in_turn([prefetch(iter(lane), 1) for lane in lanes], len(batches))
+        return prefetch(iter(self.batch_sampler), self.depth, self._fetch)
 
-
-def _in_turn(lanes: list[Generator[Item, None, None]], count: int) -> Iterator[Item]:
-    try:
-        for place in range(count):
-            yield next(lanes[place % len(lanes)])
-    finally:
-        for lane in lanes:
-            lane.close()
+    def _fetch(self, keys: list[Any]) -> Any:
+        together = getattr(self.dataset, "__getitems__", None)
+        return self.collate_fn(together(keys) if together else [self.dataset[key] for key in keys])

@@ -84,7 +84,9 @@ def build_data(config: DictConfig, ranks: int = 1) -> EffectDataModule:
     everywhere = ranks * config.trainer.num_nodes
     for key, items in (("train", data.train_items), ("val", len(data.fixed_keys("val")))):
         if items < everywhere:
-            raise InputError(f"data.{key}_items={items} cannot be shared by {everywhere} devices; raise it or use fewer")
+            raise InputError(
+                f"data.{key}_items={items} cannot be shared by {everywhere} devices; raise it or use fewer"
+            )
     return data
 
 

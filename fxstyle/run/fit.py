@@ -12,7 +12,6 @@ import pytorch_lightning as pl
 from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
-from fxstyle.callbacks.schedule import CycleEarlyStopping
 from fxstyle.errors import InputError
 from fxstyle.run.folder import load_checkpoint
 
@@ -36,8 +35,7 @@ def fit(trainer: pl.Trainer, task: pl.LightningModule, data: pl.LightningDataMod
         signal.signal(signal.SIGINT, signal.default_int_handler)
         log.warning("stopped by Ctrl-C: the best checkpoint so far is kept")
         return "interrupted"
-    early = next((c for c in trainer.callbacks if isinstance(c, CycleEarlyStopping)), None)  # type: ignore[attr-defined]
-    if early is not None and early.stopped_epoch:
+    if trainer.should_stop:  # only early stopping asks for it; its own `stopped_epoch` outlives a resume
         return "early_stopping"
     if trainer.max_steps != -1 and trainer.global_step >= trainer.max_steps:
         return "max_steps"

@@ -57,7 +57,7 @@ def check_config(config: DictConfig) -> None:
 
 def _check_trainer(config: DictConfig) -> None:
     epochs = OmegaConf.select(config, "trainer.max_epochs", default=-1)
-    if not _is_whole(epochs) or epochs < 1 and epochs != -1:
+    if not _is_whole(epochs) or (epochs < 1 and epochs != -1):
         raise InputError(f"trainer.max_epochs must be a whole number of at least 1, or -1 for no limit, not {epochs!r}")
     if config.trainer.accelerator in ("gpu", "cuda"):
         import torch

@@ -36,7 +36,9 @@ def build(config: DictConfig | dict[str, Any], section: str, **arguments: Any) -
     if _interpolates(plain):
         # Hydra would resolve it after the check.
         raise InputError(f"config section '{section}' holds an escaped interpolation; write the value itself")
-    targets = [(where, options, _check(str(options["_target_"]), section)) for where, options in _targets(plain, section)]
+    targets = [
+        (where, options, _check(str(options["_target_"]), section)) for where, options in _targets(plain, section)
+    ]
     for where, options, target in targets:
         if "_args_" not in options:
             check_arguments(target, {key: value for key, value in options.items() if key not in _HYDRA_KEYS}, where)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import sys
 from pathlib import Path
 from typing import Any, Literal
 
@@ -43,7 +44,7 @@ def wandb_logger(
     if not remembered.is_file():
         rank_zero_only(write_text)(remembered, secrets.token_hex(4))
     identity = remembered.read_text().strip() if remembered.is_file() else None
-    return WandbLogger(
+    logger = WandbLogger(
         name=name,
         save_dir=folder,
         project=project,
@@ -56,6 +57,9 @@ def wandb_logger(
         tags=tags,
         settings=wandb.Settings(init_timeout=20, silent=True),
     )
+    # Lightning always sets it, and W&B warns about it in every run.
+    logger._wandb_init.pop("anonymous", None)
+    return logger
 
 
 def csv_logger(folder: str) -> CSVLogger:
@@ -73,6 +77,6 @@ def build_loggers(config: DictConfig, plain: dict[str, Any]) -> list[Logger]:
 
 
 def finish_loggers() -> None:
-    """End the W&B run, so that the next job of this process starts its own."""
+    """End the W&B run, as failed where an error is on its way, so that the next job of this process starts its own."""
     if wandb.run is not None:
-        wandb.finish()
+        wandb.finish(exit_code=int(sys.exc_info()[0] is not None))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from fxstyle.run.conf import CONF
 
 FILES, FILE_SECONDS, RATE = 24, 30.0, 24_000
 _FIGURES = pytest.StashKey[dict[str, dict[str, Any]]]()
+_LOAD_BEFORE = pytest.StashKey[str]()
 
 
 @pytest.fixture(scope="session")
@@ -46,15 +48,35 @@ def composed(dry_folder: Path) -> Callable[..., DictConfig]:
 
 @pytest.fixture
 def torch_threads() -> Iterator[int]:
-    """As many threads as a training run would have; ordinary tests have one."""
+    """A thread for each core; ordinary tests have one."""
     before = torch.get_num_threads()
-    torch.set_num_threads(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+    torch.set_num_threads(cores())
     yield torch.get_num_threads()
     torch.set_num_threads(before)
 
 
+def cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def load_average() -> str:
+    return f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"
+
+
+def machine() -> str:
+    """Processor, cores, system, Python and torch."""
+    name = platform.processor() or platform.machine()
+    if (cpuinfo := Path("/proc/cpuinfo")).is_file():
+        models = [line.partition(": ")[2] for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
+        name = models[0] if models else name
+    return (
+        f"{name}, {cores()} cores, {platform.system()}, Python {platform.python_version()}, torch {torch.__version__}"
+    )
+
+
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[_FIGURES] = {}
+    config.stash[_LOAD_BEFORE] = load_average()
 
 
 def pytest_runtest_teardown(item: pytest.Item) -> None:
@@ -64,6 +86,12 @@ def pytest_runtest_teardown(item: pytest.Item) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if not config.stash[_FIGURES]:
+        return
+    terminalreporter.section("benchmarks", sep="=")
+    terminalreporter.write_line(f"machine: {machine()}")
+    # Torch's threads wait for each other: beside another busy program they lose far more than its share.
+    terminalreporter.write_line(f"load average before: {config.stash[_LOAD_BEFORE]} (figures need an idle machine)")
     for name, figures in config.stash[_FIGURES].items():
         terminalreporter.section(name.rpartition("/")[2], sep="-")
         for figure, value in figures.items():

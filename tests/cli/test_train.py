@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
@@ -18,7 +19,6 @@ import torch
 from omegaconf import OmegaConf
 
 import train
-from fxstyle.callbacks.schedule import CycleEarlyStopping
 from tests.programs import CLONE, TINY, Finished, composed, run, run_here
 
 pytestmark = pytest.mark.unit
@@ -154,19 +154,19 @@ def test_the_objective_is_the_best_score(tmp_path: Path) -> None:
     assert not any(key.startswith("test/") for key in metrics(tmp_path))
 
 
-def test_early_stopping_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_stopped_a_run_is_said(tmp_path: Path) -> None:
     # A step of 0 never improves.
-    quick = [*TINY, "trainer.max_epochs=9", "test=false", "~callbacks.media", "optimizer.lr=0", "loss.beta.kind=constant"]
+    quick = [*TINY, "test=false", "~callbacks.media", "optimizer.lr=0", "trainer.max_epochs=9"]
     train.main(composed("train", quick, tmp_path))
     found = metrics(tmp_path)
     assert (found["stopped_by"], found["epochs"], found["best_epoch"]) == ("early_stopping", 2, 1)
-    limited = [*quick, "++trainer.max_steps=1", "optimizer.lr=1e-3"]
-    train.main(composed("train", limited, tmp_path / "limited"))
-    assert metrics(tmp_path / "limited")["stopped_by"] == "max_steps"
-    # Refusing to stop early, as debug=overfit does.
-    monkeypatch.setattr(CycleEarlyStopping, "_run_early_stopping_check", lambda self, trainer: None)
-    train.main(composed("train", [*quick, "trainer.max_epochs=4"], tmp_path / "whole"))
-    assert (metrics(tmp_path / "whole")["stopped_by"], metrics(tmp_path / "whole")["epochs"]) == ("max_epochs", 4)
+    # With more patience it goes on.
+    patient = [*quick, "ckpt=auto", "callbacks.early_stopping.patience_cycles=9", "trainer.max_epochs=4"]
+    train.main(composed("train", patient, tmp_path))
+    found = metrics(tmp_path)
+    assert (found["stopped_by"], found["epochs"], found["best_epoch"]) == ("max_epochs", 4, 1)
+    train.main(composed("train", [*quick, "trainer.max_steps=1"], tmp_path / "short"))
+    assert metrics(tmp_path / "short")["stopped_by"] == "max_steps"
 
 
 def test_ctrl_c_keeps_the_best_checkpoint(tmp_path: Path) -> None:
@@ -241,10 +241,8 @@ def test_two_ranks_on_the_cpu(tmp_path: Path) -> None:
         out, err = process.communicate(timeout=150)
     finally:
         # The second rank is a process of its own.
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         process.communicate()
     assert process.returncode == 0, err
     assert out.count(EPOCH_LINE) == 1

@@ -196,7 +196,8 @@ def test_every_key_is_explained(path: Path) -> None:
 
 
 def test_unexplained_keys_are_found(tmp_path: Path) -> None:
-    text = "# Above.\na: 1\nb: 2\nc: 3  # beside\nd:\n  # In a block.\n  e: 4\n  f: 5\ng:\n  h: 6\n\n# A block.\ni:\n  j: {k: 1}\n"
+    text = "# Above.\na: 1\nb: 2\nc: 3  # beside\nd:\n  # In a block.\n  e: 4\n  f: 5\n"
+    text += "g:\n  h: 6\n\n# A block.\ni:\n  j: {k: 1}\n"
     (tmp_path / "x.yaml").write_text(text)
     assert leaves(tmp_path / "x.yaml") == {
         "a": True,
