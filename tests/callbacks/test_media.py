@@ -84,7 +84,7 @@ def test_every_effect_gets_its_sounds_and_a_picture(tmp_path: Path, channels: in
 
 
 def test_only_the_first_and_every_nth_epoch(tmp_path: Path) -> None:
-    data, media = data_of(tmp_path), Media(str(tmp_path / "samples"), 2)
+    data, media = build.build_data(composed("train", [*TINY], tmp_path)), Media(str(tmp_path / "samples"), 2)
     for epoch in range(3):
         end_validation(media, data, epoch)
     assert sorted(path.name for path in (tmp_path / "samples").iterdir()) == ["epoch_0000", "epoch_0002"]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -18,7 +16,7 @@ from fxstyle.errors import InputError
 from fxstyle.run import tracking
 from fxstyle.run.guards import goes_online, has_key
 from tests.cli.wandb_readback import OfflineRun, read_run
-from tests.programs import CLONE, TINY, run_here
+from tests.programs import TINY, run_here
 
 pytestmark = pytest.mark.unit
 
@@ -129,29 +127,20 @@ def test_a_resumed_run_stays_one_run(runs: tuple[Path, Path]) -> None:
 
 
 @pytest.mark.usefixtures("no_key")
-def test_without_a_key_and_a_terminal_nothing_asks(tmp_path: Path) -> None:
-    """In a process whose standard input is closed, as in a cluster's job."""
-    code = (
-        "import sys\n"
-        "from fxstyle.run.tracking import finish_loggers, wandb_logger\n"
-        "logger = wandb_logger(sys.argv[1], 'project', 'name')\n"
-        "logger.log_metrics({'x': 1.0})\n"
-        "finish_loggers()\n"
-    )
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("WANDB_API")}
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path / "run")],
-        cwd=CLONE,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert (done.returncode, done.stdout) == (0, "")
-    (found,) = offline_runs(tmp_path / "run")
-    assert found.values("x") == [1.0]
+def test_without_a_key_nothing_asks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def asked(*arguments: object) -> str:
+        raise AssertionError("it asked")
+
+    monkeypatch.setattr("builtins.input", asked)
+    monkeypatch.setattr("getpass.getpass", asked)
+    for terminal in (False, True):
+        monkeypatch.setattr(sys.stdin, "isatty", lambda terminal=terminal: terminal, raising=False)
+        folder = tmp_path / f"run{terminal}"
+        logger = tracking.wandb_logger(str(folder), "project", "name")
+        logger.log_metrics({"x": 1.0})
+        tracking.finish_loggers()
+        (found,) = offline_runs(folder)
+        assert found.values("x") == [1.0]
 
 
 @pytest.mark.usefixtures("no_key")

@@ -30,7 +30,7 @@ class Task(Representation):
     logged: dict[str, float]
 
     def log(self, name: str, value: Any, **options: Any) -> None:  # type: ignore[override]
-        self.logged[name] = float(value)
+        self.logged[name] = float(value.detach() if isinstance(value, Tensor) else value)
 
     def log_dict(self, values: Any, **options: Any) -> None:  # type: ignore[override]
         self.logged |= {name: float(value) for name, value in values.items()}
