@@ -45,8 +45,11 @@ class Parameter:
 
     def __post_init__(self) -> None:
         """Refuse ranges that cannot be mapped."""
-        if not (np.isfinite([self.low, self.high, self.default]).all() and self.low < self.high):
-            raise InputError(f"parameter {self.name!r}: low must be below high, and both finite; got {self}")
+        values = (self.low, self.high, self.default)
+        if not all(isinstance(value, (int, float)) and np.isfinite(value) for value in values):
+            raise InputError(f"parameter {self.name!r}: low, high and default must be finite numbers, not {values}")
+        if not self.low < self.high:
+            raise InputError(f"parameter {self.name!r}: low must be below high, not {self.low} and {self.high}")
         if self.scale not in ("linear", "log"):
             raise InputError(f"parameter {self.name!r}: scale must be 'linear' or 'log', not {self.scale!r}")
         if self.scale == "log" and self.low <= 0:

@@ -224,7 +224,7 @@ def terminal_table(table: Table) -> rich.table.Table:
 
     shown = rich.table.Table(title=Text(table.caption), title_justify="left")
     for place, head in enumerate(table.header):
-        shown.add_column(Text(head), justify="left" if place == 0 else "right")
+        shown.add_column(Text(head), justify="left" if place == 0 else "right", no_wrap=place == 0)
     for row in table.rows:
         shown.add_row(*(Text(f"{cell.text}\n{cell.interval}".rstrip()) for cell in row))
     return shown
