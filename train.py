@@ -29,6 +29,7 @@ def main(config: DictConfig) -> float:
     from fxstyle.run import build, fit, folder, tracking
 
     run_folder = Path(HydraConfig.get().runtime.output_dir)
+    folder.refuse_taken(run_folder, config)
     experiment = build.build_experiment(config, guards.local_ranks(config))
     resume = folder.resume_from(config.ckpt, run_folder)
     callbacks = build.build_callbacks(config)

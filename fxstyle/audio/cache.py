@@ -71,6 +71,8 @@ class DecodedCache:
         Raises:
             InputError: The cache cannot be written to.
         """
+        if not path.is_file():
+            return Decoded(0, 0.0, "is no file that can be opened")
         sound = self._sound_path(path)
         facts = sound.with_suffix(".json")
         try:

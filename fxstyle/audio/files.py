@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,7 +58,8 @@ def open_audio(path: str | Path) -> soundfile.SoundFile:
     if not path.is_file():
         raise InputError(f"{path} is not a file: give the path of one audio file.")
     try:
-        file = soundfile.SoundFile(str(path))
+        # As bytes: names out of old archives are not always UTF-8.
+        file = soundfile.SoundFile(os.fsencode(path) if os.name == "posix" else str(path))
     except (soundfile.LibsndfileError, TypeError) as error:
         raise InputError(f"{path} cannot be read as audio: convert it to WAV or FLAC, or export it again.") from error
     for declared, present in _CUT_OFF.findall(file.extra_info):
@@ -86,11 +88,11 @@ def read_frames(file: soundfile.SoundFile, frames: int) -> NDArray[np.float32]:
     try:
         audio: NDArray[np.float32] = file.read(frames, dtype="float32", always_2d=True)
     except soundfile.LibsndfileError as error:
-        raise InputError(f"{file.name} is damaged: copy or export it again.") from error
+        raise InputError(f"{os.fsdecode(file.name)} is damaged: copy or export it again.") from error
     if len(audio) < frames:
-        raise InputError(f"{file.name} is cut off or damaged: copy or export it again.")
+        raise InputError(f"{os.fsdecode(file.name)} is cut off or damaged: copy or export it again.")
     if not np.isfinite(audio).all():
-        raise InputError(f"{file.name} holds NaN or infinite samples: export it again.")
+        raise InputError(f"{os.fsdecode(file.name)} holds NaN or infinite samples: export it again.")
     return audio
 
 

@@ -189,7 +189,7 @@ def _audio_files(root: Path) -> list[str]:
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in files:
             path = Path(folder, name)
-            if name.startswith(".") or not path.is_file():
+            if name.startswith("."):
                 continue
             if path.suffix.lower() in EXTENSIONS:
                 found.append(path.relative_to(root).as_posix())
@@ -222,4 +222,6 @@ def _group(name: str, pattern: str | None) -> str:
 def _listed(items: Sequence[str]) -> str:
     """The first few of a list, then how many more there are."""
     more = f", and {len(items) - _NAMED} more" if len(items) > _NAMED else ""
-    return ", ".join(items[:_NAMED]) + more
+    text = ", ".join(items[:_NAMED]) + more
+    # Bytes of a name that are not UTF-8 cannot be printed.
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")

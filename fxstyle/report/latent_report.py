@@ -27,6 +27,7 @@ from fxstyle.tasks.representation import Representation
 from fxstyle.writing import write_text
 
 Floats = NDArray[np.float64]
+FEW_RECORDINGS = 10
 
 
 def map_section(folder: Path, clips: Clips, effects: Sequence[EffectSpec], method: Method, seed: int) -> Section:
@@ -94,14 +95,16 @@ def summary(
     return tuple(sentences)
 
 
-def missing_timbre(clips: Clips) -> list[str]:
-    """Say how many clips have no brightness or depth."""
-    missing = int(np.isnan(clips.wet_timbre).any(axis=1).sum())
-    return (
-        [f"{missing} test clips have no brightness or depth (silence) and are left out of those probes."]
-        if missing
-        else []
-    )
+def caveats(clips: Clips) -> list[str]:
+    """Say how many clips have no brightness or depth, and when there are too few recordings for good intervals."""
+    said = []
+    if missing := int(np.isnan(clips.wet_timbre).any(axis=1).sum()):
+        said.append(f"{missing} test clips have no brightness or depth (silence) and are left out of those probes.")
+    if (recordings := len(set(clips.recording))) < FEW_RECORDINGS:
+        said.append(
+            f"Only {recordings} test recordings: intervals are rough, and R2 is poor wherever these sound alike."
+        )
+    return said
 
 
 def headline(results: Sequence[Result], seen: bool) -> Table:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import logging
+import shlex
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf, open_dict
 from rich.console import Console
 from rich.progress import Progress
@@ -107,7 +110,9 @@ def evaluate(config: DictConfig, loaded: Loaded) -> Path:
         if (indices := tuple(i for i, effect in enumerate(effects) if (effect.name in loaded.seen) is seen))
     ]
     device = _device(config.device)
+    began = time.monotonic()
     train, test, pairs = _collect(config, loaded, groups, device)
+    log.info("embedded in %.0f s; fitting probes", time.monotonic() - began)
     dataset = str(OmegaConf.select(loaded.config, "audio.root") or loaded.config.audio._target_.rsplit(".", 1)[-1])
     scope = Scope(loaded.folder.name, Path(dataset).name, config.seed)
     results, comparisons = study(scope, train, test, pairs, effects, groups)
@@ -115,8 +120,10 @@ def evaluate(config: DictConfig, loaded: Loaded) -> Path:
     write_table(out / "table.csv", results)
     write_text(out / "metrics.json", json.dumps(metrics_json(results), indent=2, sort_keys=True))
     report = _report(config, loaded, out, test, results, comparisons, device)
+    # A log has no width; 80 columns would cut the numbers.
+    console = Console(width=None if sys.stdout.isatty() else 150)
     for group in groups:
-        Console().print(terminal_table(latent_report.headline(results, group.seen)))
+        console.print(terminal_table(latent_report.headline(results, group.seen)))
     return write_report(out, report)
 
 
@@ -195,13 +202,14 @@ def _report(
     keys = [test.keys[int(np.flatnonzero(test.effect == index)[0])] for index in range(len(effects))]
     sections.append(latent_report.sound_section(out, loaded.data.dataset("test"), keys, loaded.task, device))
     environment = {key: str(value) for key, value in folder.environment().items() if key != "versions"}
-    command = f"python evaluate.py run={config.run}"
+    overrides = HydraConfig.get().overrides.task if HydraConfig.initialized() else [f"run={config.run}"]
+    command = shlex.join(["python", "evaluate.py", *overrides])
     return Report(
         title=f"Latent study of {loaded.folder.name}",
         summary=latent_report.summary(comparisons, len(test.effect), len(set(test.recording)), seen, unseen),
         headline=latent_report.headline(results, bool(seen)),
         sections=tuple(sections),
-        notes=tuple([*loaded.data.notes(), *latent_report.missing_timbre(test)]),
+        notes=(*loaded.data.notes(), *latent_report.caveats(test)),
         reproduce=(command,),
         config=OmegaConf.to_yaml(loaded.config),
         environment=environment | folder.environment()["versions"],

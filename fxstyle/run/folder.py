@@ -6,6 +6,7 @@ import json
 import math
 import os
 import platform
+import shlex
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning.utilities.rank_zero import rank_zero_only
 from yaml import YAMLError
 
 from fxstyle.errors import InputError
@@ -21,6 +23,7 @@ from fxstyle.writing import write_text
 
 CONFIG = "config.yaml"
 METRICS = "metrics.json"
+_SAME_ON_RESUME = ("task", "model", "effects", "loss", "seed", "sample_rate", "channels", "data.clip_samples")
 PACKAGES = [
     "fxstyle",
     "torch",
@@ -54,7 +57,7 @@ def environment() -> dict[str, Any]:
         "git_dirty": bool(_git("status", "--porcelain")) if commit else None,
         "python": platform.python_version(),
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
-        "command": " ".join(["python", *(Path(part).name if i == 0 else part for i, part in enumerate(sys.argv))]),
+        "command": shlex.join(["python", Path(sys.argv[0]).name, *sys.argv[1:]]),
         "versions": versions,
     }
 
@@ -64,6 +67,28 @@ def start_run(folder: Path, config: DictConfig, overrides: Sequence[str]) -> Non
     write_text(folder / CONFIG, OmegaConf.to_yaml(config, resolve=True))
     write_text(folder / "overrides.yaml", OmegaConf.to_yaml(OmegaConf.create(list(overrides))))
     write_text(folder / "env.json", json.dumps(environment(), indent=2))
+
+
+@rank_zero_only
+def refuse_taken(folder: Path, config: DictConfig) -> None:
+    """Refuse to write over another run, or to go on with one whose data or model was another.
+
+    Raises:
+        InputError: With the remedy.
+    """
+    if not (folder / CONFIG).is_file():
+        return
+    if config.ckpt is None:
+        raise InputError(f"run_dir={folder} already holds a run: go on with it by ckpt=auto, or give another run_dir")
+    before = OmegaConf.load(folder / CONFIG)
+    for key in _SAME_ON_RESUME:
+        old, new = OmegaConf.select(before, key), OmegaConf.select(config, key)
+        plain = OmegaConf.to_container(new, resolve=True) if OmegaConf.is_config(new) else new
+        if config.ckpt == "auto" and old != plain:
+            raise InputError(
+                f"run_dir={folder} was made with another {key}: repeat its overrides (overrides.yaml there has them) "
+                "or give another run_dir"
+            )
 
 
 def write_metrics(folder: Path, values: Mapping[str, Any]) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -126,6 +127,19 @@ def test_unusable_files_are_left_out_and_named(make_folder, build):
         assert note.startswith(f"6 files of {root} were left out: empty.wav holds no samples, half.wav is cut off")
         assert "nan.wav holds NaN or infinite samples, short.wav is shorter than 0.1 s, silent.wav is silent" in note
         assert note.endswith(", and 1 more.")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
+def test_names_that_are_not_utf8_and_dangling_links(make_folder, build):
+    root = make_folder(*NAMES)
+    (root / NAMES[0]).rename(root / "bad\udcff.wav")
+    (root / "gone.wav").symlink_to(root / "nowhere.wav")
+    (root / "bad\udcfe.wav").write_text("hello")
+    source = build(root)
+    assert len(_all(source)) == len(NAMES)
+    (note,) = source.notes()
+    assert "gone.wav is no file that can be opened" in note
+    assert note.encode("utf-8")
 
 
 @pytest.mark.parametrize(

@@ -171,9 +171,16 @@ def test_clips_without_timbre_are_counted() -> None:
     assert counted["brightness_r2"] == 120
     assert counted["depth_r2"] == 115
     assert values(results, "depth_r2")["model"] > 0.98
-    (sentence,) = latent_report.missing_timbre(test)
-    assert sentence.startswith("6 test clips have no brightness or depth")
-    assert latent_report.missing_timbre(clips_of("test")) == []
+    assert latent_report.caveats(test)[0].startswith("6 test clips have no brightness or depth")
+
+
+def test_few_recordings_are_said() -> None:
+    clips = clips_of("test")
+    clips.recording = np.resize([f"take {index}" for index in range(10)], len(clips.recording))
+    assert latent_report.caveats(clips) == []
+    clips.recording[clips.recording == "take 9"] = "take 0"
+    (sentence,) = latent_report.caveats(clips)
+    assert sentence.startswith("Only 9 test recordings")
 
 
 def test_the_study_is_a_function_of_its_seed() -> None:

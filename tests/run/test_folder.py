@@ -149,3 +149,23 @@ def test_resuming_from_a_named_checkpoint(tmp_path: Path) -> None:
     assert run_folder.resume_from(str(path), tmp_path / "elsewhere") == path
     with pytest.raises(InputError, match=r"other\.ckpt does not exist"):
         run_folder.resume_from(str(tmp_path / "other.ckpt"), tmp_path)
+
+
+TRAINED = OmegaConf.create(
+    {"ckpt": None, "seed": 0, "model": {"latent": 8, "channels": [4, 8]}, "loss": {"high": 1e-5}}
+)
+
+
+def test_a_run_is_not_written_over(tmp_path: Path) -> None:
+    run_folder.refuse_taken(tmp_path, TRAINED)
+    run_folder.start_run(tmp_path, TRAINED, [])
+    with pytest.raises(InputError, match="already holds a run: go on with it by ckpt=auto"):
+        run_folder.refuse_taken(tmp_path, TRAINED)
+    run_folder.refuse_taken(tmp_path, OmegaConf.merge(TRAINED, {"ckpt": "auto"}))
+
+
+@pytest.mark.parametrize(("change", "key"), [({"seed": 1}, "seed"), ({"model": {"latent": 9}}, "model")])
+def test_another_model_is_not_resumed(tmp_path: Path, change: dict[str, Any], key: str) -> None:
+    run_folder.start_run(tmp_path, TRAINED, [])
+    with pytest.raises(InputError, match=f"was made with another {key}"):
+        run_folder.refuse_taken(tmp_path, OmegaConf.merge(TRAINED, {"ckpt": "auto"}, change))
