@@ -157,3 +157,8 @@ class EffectDataset(Dataset[Batch]):
             f"recording {self.plan.recordings[key.recording].name!r} with {spec.text(positions) or 'no settings'}; "
             f"narrow the ranges under effects.{spec.name}.parameters or leave the effect out"
         )
+
+
+def already_batched(batch: Batch) -> Batch:
+    """What :meth:`EffectDataset.__getitems__` gives is a batch; here, since workers import the module this is in."""
+    return batch

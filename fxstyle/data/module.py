@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader
 
 from fxstyle.audio.levels import Level
 from fxstyle.audio.source import SPLITS, Source, Split
-from fxstyle.data.dataset import Batch, EffectDataset
+from fxstyle.data.dataset import Batch, EffectDataset, already_batched
 from fxstyle.data.keys import ClipKey, ClipPlan
 from fxstyle.data.prefetch import PrefetchingLoader
 from fxstyle.data.sampler import EpochBatchSampler
@@ -149,27 +149,23 @@ class EffectDataModule(pl.LightningDataModule):
             return trainer.fit_loop.epoch_progress.current.processed  # type: ignore[attr-defined]
 
         sampler = EpochBatchSampler(keys, epoch, self.batch_size, rank, ranks)
-        options: dict[str, Any] = {"batch_sampler": sampler, "collate_fn": _already_batched}
+        options: dict[str, Any] = {"batch_sampler": sampler, "collate_fn": already_batched}
         if self.num_workers == 0:
             return PrefetchingLoader(self.dataset(split), **options)
         return DataLoader(
             self.dataset(split),
             num_workers=self.num_workers,
             persistent_workers=True,
-            multiprocessing_context=_worker_context(),
+            multiprocessing_context=_worker_context(type(self.source).__module__),
             **options,
         )
 
 
-def _worker_context() -> BaseContext:
+def _worker_context(source_module: str) -> BaseContext:
     """Start workers without forking this process: a fork can inherit a lock that one of its threads holds."""
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
     # Imported once in the server, so that workers start at once.
-    context.set_forkserver_preload(["fxstyle.data.dataset"])
+    context.set_forkserver_preload(["fxstyle.data.dataset", source_module])
     return context
-
-
-def _already_batched(batch: Batch) -> Batch:
-    return batch
