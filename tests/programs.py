@@ -103,3 +103,28 @@ def run_here(program: str, *overrides: str) -> Finished:
             root.handlers[:] = handlers
             root.setLevel(level)
     return Finished(code, out.getvalue(), err.getvalue())
+
+
+def check_refused(done: Finished, program: str, words: tuple[str, ...], run_folder: Path | None = None) -> None:
+    """Exit code 2, one line that holds the words, and no folder."""
+    assert done.code == 2, done
+    assert done.err.startswith(f"{program}.py: ")
+    assert done.err.endswith("\n")
+    assert len(done.err.splitlines()) == 1, done.err
+    for word in words:
+        assert word in done.err
+    assert run_folder is None or not run_folder.exists()
+
+
+def started(program: str, *overrides: str, cwd: Path) -> subprocess.Popen[str]:
+    """A program that runs on, in a session of its own: a signal to its group ends all its processes."""
+    return subprocess.Popen(
+        [sys.executable, str(CLONE / f"{program}.py"), *overrides],
+        cwd=cwd,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )

@@ -19,7 +19,7 @@ import torch
 from omegaconf import OmegaConf
 
 import train
-from tests.programs import CLONE, TINY, Finished, composed, run, run_here
+from tests.programs import CLONE, TINY, Finished, composed, run, run_here, started
 
 pytestmark = pytest.mark.unit
 
@@ -171,16 +171,7 @@ def test_what_stopped_a_run_is_said(tmp_path: Path) -> None:
 
 def test_ctrl_c_keeps_the_best_checkpoint(tmp_path: Path) -> None:
     long = ("trainer.max_epochs=100000", "callbacks.early_stopping.patience_cycles=100000", "~callbacks.media")
-    process = subprocess.Popen(
-        [sys.executable, str(CLONE / "train.py"), *TINY, *long, "run_dir=run"],
-        cwd=tmp_path,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
+    process = started("train", *TINY, *long, "run_dir=run", cwd=tmp_path)
     try:
         assert process.stdout is not None
         while (line := process.stdout.readline()) and not line.startswith("epoch   3/"):
@@ -224,19 +215,8 @@ def test_help_is_quick_and_shows_examples(program: str) -> None:
 
 def test_two_ranks_on_the_cpu(tmp_path: Path) -> None:
     tiny = [override for override in TINY if not override.startswith("trainer.")]
-    process = subprocess.Popen(
-        [
-            *(sys.executable, str(CLONE / "train.py"), *tiny, "trainer=ddp_sim", "trainer.max_epochs=1"),
-            *("data.train_items=4", "data.test_items=4", "~callbacks.media", "run_dir=run"),
-        ],
-        cwd=tmp_path,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
+    few = ("data.train_items=4", "data.test_items=4", "~callbacks.media")
+    process = started("train", *tiny, *few, "trainer=ddp_sim", "trainer.max_epochs=1", "run_dir=run", cwd=tmp_path)
     try:
         out, err = process.communicate(timeout=150)
     finally:
