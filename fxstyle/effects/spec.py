@@ -2,103 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fxstyle.effects.parameter import Parameter
+from fxstyle.effects.preset import Preset
 from fxstyle.errors import InputError
-
-Scale = Literal["linear", "log"]
-Kind = Literal["continuous", "stepped", "fixed"]
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """One control of an effect, in the units a person reads.
-
-    Attributes:
-        name: The plugin's own name for it, such as ``threshold_db``.
-        low: Value in ``unit`` at the normalised position 0.
-        high: Value in ``unit`` at the normalised position 1.
-        default: Value in ``unit`` where a person starts.
-        unit: ``dB``, ``Hz``, ``s``, ``ms`` or empty.
-        scale: ``linear``, or ``log`` for frequencies and times (needs ``low > 0``).
-        steps: Number of positions of a switch; 0 for a continuous control.
-        labels: What the steps are called; empty, or one for each step.
-        held: True for a control that stays at its default.
-        one_sided: True for a control that only acts on one side of a stereo sound; held with mono sound.
-    """
-
-    name: str
-    low: float
-    high: float
-    default: float
-    unit: str = ""
-    scale: Scale = "linear"
-    steps: int = 0
-    labels: tuple[str, ...] = ()
-    held: bool = False
-    one_sided: bool = False
-
-    def __post_init__(self) -> None:
-        """Refuse ranges that cannot be mapped."""
-        values = (self.low, self.high, self.default)
-        if not all(isinstance(value, (int, float)) and np.isfinite(value) for value in values):
-            raise InputError(f"parameter {self.name!r}: low, high and default must be finite numbers, not {values}")
-        if not self.low < self.high:
-            raise InputError(f"parameter {self.name!r}: low must be below high, not {self.low} and {self.high}")
-        if self.scale not in ("linear", "log"):
-            raise InputError(f"parameter {self.name!r}: scale must be 'linear' or 'log', not {self.scale!r}")
-        if self.scale == "log" and self.low <= 0:
-            raise InputError(f"parameter {self.name!r}: a log scale needs low > 0, not {self.low}")
-        if not self.low <= self.default <= self.high:
-            raise InputError(
-                f"parameter {self.name!r}: default {self.default} must lie between low {self.low} and high {self.high}"
-            )
-        if self.steps == 1 or self.steps < 0:
-            raise InputError(f"parameter {self.name!r}: steps must be 0 (continuous) or at least 2, not {self.steps}")
-        if self.labels and len(self.labels) != self.steps:
-            raise InputError(f"parameter {self.name!r}: {len(self.labels)} labels for {self.steps} steps")
-
-    @property
-    def kind(self) -> Kind:
-        """Whether the control is continuous, stepped or fixed."""
-        return "fixed" if self.held else "stepped" if self.steps else "continuous"
-
-    def to_unit(self, position: NDArray[np.floating] | float) -> NDArray[np.float64]:
-        """Map normalised positions to values in ``unit``; positions outside 0..1 are clipped.
-
-        A stepped control divides 0..1 in equal parts, so that uniform positions choose every step equally often.
-        """
-        place = np.clip(np.asarray(position, dtype=np.float64), 0.0, 1.0)
-        if self.steps:
-            place = np.minimum(np.floor(place * self.steps), self.steps - 1) / (self.steps - 1)
-        if self.scale == "log":
-            value = self.low * (self.high / self.low) ** place
-        else:
-            value = self.low + (self.high - self.low) * place
-        return np.clip(value, self.low, self.high)
-
-    def to_position(self, value: NDArray[np.floating] | float) -> NDArray[np.float64]:
-        """Map values in ``unit`` to normalised positions; a step maps to the middle of its part."""
-        inside = np.clip(np.asarray(value, dtype=np.float64), self.low, self.high)
-        if self.scale == "log":
-            place = np.log(inside / self.low) / np.log(self.high / self.low)
-        else:
-            place = (inside - self.low) / (self.high - self.low)
-        if self.steps:
-            place = (np.round(place * (self.steps - 1)) + 0.5) / self.steps
-        return np.clip(place, 0.0, 1.0)
-
-    def text(self, position: float) -> str:
-        """The setting as a person reads it, such as ``-18 dB``."""
-        value = float(self.to_unit(self.to_position(self.default) if self.held else position))
-        if self.labels:
-            return self.labels[int(np.round((value - self.low) / (self.high - self.low) * (self.steps - 1)))]
-        return f"{round(value, 6) + 0.0:.4g} {self.unit}".strip()
 
 
 @dataclass(frozen=True)
@@ -115,6 +29,16 @@ class EffectSpec:
         block: Samples per processing call, or ``None`` for the whole clip (block-invariant effects).
         streams: False for effects that only run on a whole clip (look-ahead, pitch shifting, codecs).
         tail_seconds: How long it sounds after its input has ended, in s.
+        reset: ``exact`` where the plugin's own reset leaves nothing behind, so that one instance serves many clips;
+            ``rebuild`` where only a new instance does.
+        isolated: True for a plugin that only runs in a process of its own: not known to be safe, or bound to a
+            process's main thread.
+        loudness_match: True to bring the wet sound to the loudness of the dry one; it then only runs on whole clips.
+        presets: Named settings.
+        sampling: Where training draws settings: ``uniform`` over the ranges, or around the ``presets``.
+        jitter: Standard deviation around a preset, in normalised positions; switches stay.
+        group: The family it belongs to, such as ``distortion-boost``; empty where nobody asks.
+        warnings: What ``fxstyle doctor`` found and its author accepts, one code each, such as ``dead: l_out``.
         links: The effects of a chain, in order; empty otherwise.
     """
 
@@ -127,6 +51,14 @@ class EffectSpec:
     block: int | None = None
     streams: bool = True
     tail_seconds: float = 0.0
+    reset: Literal["rebuild", "exact"] = "rebuild"
+    isolated: bool = False
+    loudness_match: bool = False
+    presets: tuple[Preset, ...] = ()
+    sampling: Literal["uniform", "presets"] = "uniform"
+    jitter: float = 0.0
+    group: str = ""
+    warnings: tuple[str, ...] = ()
     links: tuple[EffectSpec, ...] = ()
 
     def __post_init__(self) -> None:
@@ -140,6 +72,36 @@ class EffectSpec:
             raise InputError(f"effects.{self.name}.block must be a whole number of at least 1, not {self.block!r}")
         if not (isinstance(self.tail_seconds, (int, float)) and 0 <= self.tail_seconds < float("inf")):
             raise InputError(f"effects.{self.name}.tail_seconds must be 0 or more, not {self.tail_seconds!r}")
+        for key in ("streams", "isolated", "loudness_match"):
+            if not isinstance(getattr(self, key), bool):
+                raise InputError(f"effects.{self.name}.{key} must be true or false, not {getattr(self, key)!r}")
+        if self.reset not in ("rebuild", "exact"):
+            raise InputError(f"effects.{self.name}.reset must be rebuild or exact, not {self.reset!r}")
+        if self.sampling not in ("uniform", "presets"):
+            raise InputError(f"effects.{self.name}.sampling must be uniform or presets, not {self.sampling!r}")
+        if self.sampling == "presets" and not self.presets:
+            raise InputError(f"effects.{self.name}.sampling: there are no presets; add some or use sampling=uniform")
+        if not (isinstance(self.jitter, (int, float)) and 0 <= self.jitter <= 1):
+            raise InputError(f"effects.{self.name}.jitter must lie between 0 and 1, not {self.jitter!r}")
+        for preset in self.presets:
+            self.preset_positions(preset)
+
+    def __hash__(self) -> int:
+        """Kept, since renderers look effects up for every clip."""
+        return self._hash
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Another process hashes texts differently."""
+        return {key: value for key, value in self.__dict__.items() if key != "_hash"}
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash((self.name, self.host, self.plugin, self.parameters, self.settings, self.block, self.links))
+
+    @property
+    def native_names(self) -> tuple[str, ...]:
+        """What the plugin calls its controls, in their order."""
+        return tuple(parameter.native_name for parameter in self.parameters)
 
     @cached_property
     def defaults(self) -> NDArray[np.float32]:
@@ -163,9 +125,59 @@ class EffectSpec:
         return values
 
     def sample(self, rng: np.random.Generator) -> NDArray[np.float32]:
-        """Draw uniform positions ``(parameters,)``; held controls stay at their default."""
-        drawn = rng.random(len(self.parameters), dtype=np.float32)
+        """Draw positions ``(parameters,)``, uniformly or around a preset; held controls stay at their default."""
+        if self.sampling == "presets":
+            preset = self.preset_positions(self.presets[rng.integers(len(self.presets))])
+            jitter = self.jitter * rng.standard_normal(len(self.parameters), dtype=np.float32)
+            moves = np.array([p.kind == "continuous" for p in self.parameters], dtype=bool)
+            drawn = np.clip(preset + np.where(moves, jitter, np.float32(0)), 0, 1).astype(np.float32)
+        else:
+            drawn = rng.random(len(self.parameters), dtype=np.float32)
         return np.where(self.free, drawn, self.defaults)
+
+    def positions(self, values: Mapping[str, float | str]) -> NDArray[np.float32]:
+        """Normalised positions ``(parameters,)`` of values in units, or labels, by name; the rest is at its default.
+
+        Raises:
+            InputError: For an unknown parameter, a value out of range or an unknown label.
+        """
+        result = self.defaults.copy()
+        places = {parameter.name: place for place, parameter in enumerate(self.parameters)}
+        for name, value in values.items():
+            if name not in places:
+                raise InputError(
+                    f"effect {self.name!r} has no parameter {name!r}; choose from {', '.join(places) or 'none'}"
+                )
+            result[places[name]] = self.parameters[places[name]].position_of(value, self.name)
+        return result
+
+    def preset_positions(self, preset: Preset) -> NDArray[np.float32]:
+        """Normalised positions ``(parameters,)`` of a preset.
+
+        Raises:
+            InputError: When it does not fit this effect.
+        """
+        try:
+            return self.positions(dict(preset.values))
+        except InputError as error:
+            raise InputError(f"preset {preset.name!r}: {error}") from error
+
+    def preset(self, name: str) -> Preset:
+        """The preset of this name.
+
+        Raises:
+            InputError: When there is none, naming those there are.
+        """
+        for preset in self.presets:
+            if preset.name == name:
+                return preset
+        known = ", ".join(preset.name for preset in self.presets) or "none"
+        raise InputError(f"effect {self.name!r} has no preset {name!r}; it has: {known}")
+
+    @property
+    def released(self) -> EffectSpec:
+        """The same effect with no control held, for a person who sets it by hand."""
+        return replace(self, parameters=tuple(replace(p, held=False) for p in self.parameters))
 
     def for_channels(self, channels: int) -> EffectSpec:
         """The same effect for sound of so many channels: with mono sound, one-sided controls are held.
@@ -191,24 +203,37 @@ class EffectSpec:
         )
 
 
-def chain(name: str, links: tuple[EffectSpec, ...]) -> EffectSpec:
+def chain(name: str, links: tuple[EffectSpec, ...], bypassable: tuple[str, ...] = (), **options: Any) -> EffectSpec:
     """Join effects in series; the parameter vectors are concatenated and named ``link.parameter``.
 
+    A switch ``link.bypass`` for each link comes after them; it is held off but for the links in ``bypassable``.
+
     Raises:
-        InputError: When there is no link.
+        InputError: When there is no link, or ``bypassable`` names none of them.
     """
     if not links:
         raise InputError(f"chain {name!r} has no links: give it at least one effect under 'links'")
-    parameters = tuple(replace(p, name=f"{link.name}.{p.name}") for link in links for p in link.parameters)
+    names = [link.name for link in links]
+    if unknown := [link for link in bypassable if link not in names]:
+        raise InputError(
+            f"chain {name!r} has no link {unknown[0]!r} that could be bypassed; choose from {', '.join(names)}"
+        )
+    controls = [replace(p, name=f"{link.name}.{p.name}") for link in links for p in link.parameters]
+    switches = [
+        Parameter(f"{link}.bypass", 0, 1, 0, steps=2, labels=("off", "on"), held=link not in bypassable)
+        for link in names
+    ]
     channels = {link.channels for link in links} - {"any"}
     if len(channels) > 1:
         raise InputError(f"chain {name!r} joins mono-only and stereo-only effects: choose links of one kind")
     return EffectSpec(
         name=name,
         host="chain",
-        parameters=parameters,
+        parameters=(*controls, *switches),
         channels=channels.pop() if channels else "any",
-        streams=all(link.streams for link in links),
+        streams=all(link.streams and not link.loudness_match for link in links),
         tail_seconds=sum(link.tail_seconds for link in links),
+        isolated=any(link.isolated for link in links),
         links=links,
+        **options,
     )

@@ -10,16 +10,15 @@ from numpy.typing import NDArray
 
 from fxstyle.audio.source import SPLITS, Recording, Split, cut
 from fxstyle.data.keys import ClipPlan
-from fxstyle.effects.spec import EffectSpec, Parameter
+from fxstyle.effects.parameter import Parameter
+from fxstyle.effects.spec import EffectSpec, chain
 
 RATE = 8000
 LENGTH = 1000
 GAIN = EffectSpec("gain", "pedalboard", "Gain", (Parameter("gain_db", -20, 0, -10, unit="dB"),))
-DRIVE = EffectSpec(
+DRIVE = chain(
     "drive",
-    "chain",
-    links=(EffectSpec("clip", "pedalboard", "Distortion", (Parameter("drive_db", 0, 30, 10, unit="dB"),)), GAIN),
-    parameters=(Parameter("clip.drive_db", 0, 30, 10, unit="dB"), Parameter("gain.gain_db", -20, 0, -10, unit="dB")),
+    (EffectSpec("clip", "pedalboard", "Distortion", (Parameter("drive_db", 0, 30, 10, unit="dB"),)), GAIN),
 )
 ECHO = EffectSpec(
     "echo",

@@ -15,8 +15,9 @@ from fxstyle.audio.source import Recording, Split
 from fxstyle.data import dataset as dataset_module
 from fxstyle.data.dataset import Batch, EffectDataset
 from fxstyle.effects.hosts import build
+from fxstyle.effects.parameter import Parameter
 from fxstyle.effects.renderer import ThreadRenderer
-from fxstyle.effects.spec import EffectSpec, Parameter
+from fxstyle.effects.spec import EffectSpec
 from fxstyle.errors import InputError
 from tests.data.sounds import EFFECTS, GAIN, LENGTH, RATE, Noises, plan_of
 
@@ -62,7 +63,7 @@ def test_shapes_and_types() -> None:
     for name in ("dry", "wet"):
         assert batch[name].shape == (count, 1, LENGTH)
         assert batch[name].dtype == torch.float32
-    assert batch["parameters"].shape == batch["parameter_mask"].shape == (count, 3)
+    assert batch["parameters"].shape == batch["parameter_mask"].shape == (count, 4)
     assert batch["parameters"].dtype == torch.float32
     assert batch["parameter_mask"].dtype == torch.bool
     for name in ("effect", "recording", "start", "index", "rejected"):
@@ -74,8 +75,12 @@ def test_shapes_and_types() -> None:
 
 def test_masks_say_which_controls_exist_and_move() -> None:
     batch = DATASET.__getitems__(KEYS[:3])
-    assert batch["parameter_mask"].tolist() == [[True, False, False], [True, True, False], [True, True, False]]
-    assert batch["parameters"][0, 1:].tolist() == [0, 0]
+    assert batch["parameter_mask"].tolist() == [
+        [True, False, False, False],
+        [True, True, False, False],
+        [True, True, False, False],
+    ]
+    assert batch["parameters"][0, 1:].tolist() == [0, 0, 0]
     # A held control is told, but not to be learnt.
     assert batch["parameters"][2, 2].item() == EFFECTS[2].defaults[2]
 

@@ -85,6 +85,8 @@ def test_every_control_is_heard(name: str) -> None:
     spec, audio = effect(name), noise(2, 16384)
     start = np.clip(spec.defaults, 0.2, 0.8)
     for index, parameter in enumerate(spec.parameters):
+        if parameter.held:
+            continue
         ends = []
         for end in (0.0, 1.0):
             positions = start.copy()

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from fxstyle.effects.hosts import build
+from fxstyle.effects.parameter import Parameter
 from fxstyle.effects.renderer import Limits, Status, ThreadRenderer, judge
-from fxstyle.effects.spec import EffectSpec, Parameter
+from fxstyle.effects.spec import EffectSpec
 from fxstyle.errors import InputError
 from tests.effects.catalogue import RATE, configs, effect, noise
 
@@ -140,7 +141,7 @@ def test_positions_that_are_no_numbers_never_reach_a_plugin(monkeypatch: pytest.
 
     monkeypatch.setattr("fxstyle.effects.renderer.build", build_fake)
     effects = [effect("ladder"), effect("amp"), effect("gain")]
-    parameters = np.full((3, 2, 4), 0.5, np.float32)
+    parameters = np.full((3, 2, 6), 0.5, np.float32)
     parameters[0, 0, 0] = np.nan
     parameters[1, 0, 2] = np.nan
     # Beyond the one control of the gain: padding of the batch, which nobody reads.

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fxstyle.effects.spec import EffectSpec, Parameter, chain
+from fxstyle.effects.parameter import Parameter
+from fxstyle.effects.spec import EffectSpec, chain
 from fxstyle.errors import InputError
 
 pytestmark = pytest.mark.unit
@@ -129,7 +130,7 @@ def test_mono_holds_what_acts_on_one_side() -> None:
 
 def test_mono_holds_inside_chains() -> None:
     joined = chain("both", (FILTER, EffectSpec("gain", "pedalboard", "Gain"))).for_channels(1)
-    assert joined.free.tolist() == [True, False, True]
+    assert joined.free.tolist() == [True, False, True, False, False]
     assert joined.links[0].free.tolist() == [True, False, True]
 
 
@@ -151,11 +152,21 @@ def test_chains_join_vectors_and_tails() -> None:
         "filter.width",
         "filter.mode",
         "late.frequency",
+        "filter.bypass",
+        "late.bypass",
     ]
     assert joined.tail_seconds == 2.0
     assert not joined.streams
     with pytest.raises(InputError, match="no links"):
         chain("empty", ())
+
+
+def test_links_can_be_bypassed() -> None:
+    joined = chain("both", (FILTER, EffectSpec("gain", "pedalboard", "Gain")), bypassable=("gain",))
+    assert [p.held for p in joined.parameters if p.name.endswith(".bypass")] == [True, False]
+    assert joined.released.free.all()
+    with pytest.raises(InputError, match="has no link 'echo' that could be bypassed; choose from filter, gain"):
+        chain("both", (FILTER, EffectSpec("gain", "pedalboard", "Gain")), bypassable=("echo",))
 
 
 def test_two_controls_of_one_name_are_refused() -> None:

@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fxstyle.effects.spec import EffectSpec, Parameter
+from fxstyle.effects.parameter import Parameter
+from fxstyle.effects.spec import EffectSpec
 from fxstyle.report import latent_report
 from fxstyle.report.embeddings import Clips, Pairs
 from fxstyle.report.latent_study import ARMS, METRICS, Comparison, Group, Scope, study

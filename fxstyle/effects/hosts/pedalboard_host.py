@@ -16,6 +16,7 @@ import pedalboard
 from numpy.typing import NDArray
 
 from fxstyle.effects.spec import EffectSpec
+from fxstyle.effects.streaming import BlockStream, Stream
 from fxstyle.errors import InputError
 
 if TYPE_CHECKING:
@@ -80,42 +81,67 @@ def check(spec: EffectSpec) -> None:
 def build(spec: EffectSpec) -> Process:
     """Build a pedalboard effect; see :data:`fxstyle.effects.hosts.Process`."""
     kind: Callable[..., Any] = built_in_effects()[spec.plugin]
-    fixed: dict[str, Any] = dict(spec.settings)
     if spec.plugin == "Convolution":
-        return _build_convolution(kind, spec, fixed.get("impulse_response_filename"))
-    enumerations = {p.name: _enumeration(kind, p.name) for p in spec.parameters if p.labels}
-    fixed = {
-        name: _enumeration(kind, name)[value] if isinstance(value, str) else value for name, value in fixed.items()
-    }
+        return _build_convolution(kind, spec)
+    new = _constructor(spec)
 
     def process(audio: NDArray[np.float32], values: NDArray[np.float64], sample_rate: float) -> NDArray[np.float32]:
-        arguments = dict(fixed)
+        return new(values).process(audio, sample_rate, spec.block or audio.shape[-1], True)
+
+    return process
+
+
+def open_stream(spec: EffectSpec, values: NDArray[np.float64], sample_rate: float, channels: int) -> Stream:
+    """Start a stream; see :data:`fxstyle.effects.hosts.Host`."""
+    if spec.plugin == "Convolution":
+        plugin = _load_convolution(built_in_effects()["Convolution"], dict(spec.settings), sample_rate)
+        for parameter, value in zip(spec.parameters, values, strict=True):
+            setattr(plugin, parameter.name, float(value))
+    else:
+        plugin = _constructor(spec)(values)
+    return BlockStream(lambda audio: plugin.process(audio, sample_rate, audio.shape[-1], False), channels, spec.block)
+
+
+def _constructor(spec: EffectSpec) -> Callable[[NDArray[np.float64]], Any]:
+    """A function from values in units to a new plugin object."""
+    kind: Callable[..., Any] = built_in_effects()[spec.plugin]
+    enumerations = {p.name: _enumeration(kind, p.name) for p in spec.parameters if p.labels}
+    fixed = {
+        name: _enumeration(kind, name)[value] if isinstance(value, str) else value for name, value in spec.settings
+    }
+
+    def new(values: NDArray[np.float64]) -> Any:
+        arguments: dict[str, Any] = dict(fixed)
         for parameter, value in zip(spec.parameters, values, strict=True):
             if parameter.labels:
                 arguments[parameter.name] = enumerations[parameter.name][parameter.labels[round(value)]]
             else:
                 arguments[parameter.name] = float(value)
-        return kind(**arguments).process(audio, sample_rate, spec.block or audio.shape[-1], True)
+        return kind(**arguments)
 
-    return process
+    return new
 
 
-def _build_convolution(kind: Callable[..., Any], spec: EffectSpec, file: str | None) -> Process:
+def _build_convolution(kind: Callable[..., Any], spec: EffectSpec) -> Process:
     """Convolution loads its impulse response once for each sample rate: its set-up is the dear part."""
     loaded: dict[float, Any] = {}
 
     def process(audio: NDArray[np.float32], values: NDArray[np.float64], sample_rate: float) -> NDArray[np.float32]:
         if sample_rate not in loaded:
-            if file is None:
-                loaded[sample_rate] = kind(_decaying_noise(sample_rate), 1.0, sample_rate)
-            else:
-                loaded[sample_rate] = kind(file, 1.0)
+            loaded[sample_rate] = _load_convolution(kind, dict(spec.settings), sample_rate)
         plugin = loaded[sample_rate]
         for parameter, value in zip(spec.parameters, values, strict=True):
             setattr(plugin, parameter.name, float(value))
         return plugin.process(audio, sample_rate, spec.block or audio.shape[-1], True)
 
     return process
+
+
+def _load_convolution(kind: Callable[..., Any], settings: dict[str, Any], sample_rate: float) -> Any:
+    file = settings.get("impulse_response_filename")
+    if file is None:
+        return kind(_decaying_noise(sample_rate), 1.0, sample_rate)
+    return kind(file, 1.0)
 
 
 def _decaying_noise(sample_rate: float) -> NDArray[np.float32]:
