@@ -150,6 +150,6 @@ class Parameter:
     def text(self, position: float) -> str:
         """The setting as a person reads it, such as ``-18 dB``."""
         value = float(self.to_unit(self.to_position(self.default) if self.held else position))
-        if self.labels:
+        if self.labels and np.isfinite(value):
             return self.labels[int(np.round((value - self.low) / (self.high - self.low) * (self.steps - 1)))]
         return f"{round(value, 6) + 0.0:.4g} {self.unit}".strip()

@@ -20,6 +20,13 @@ from fxstyle.errors import InputError
 log = logging.getLogger(__name__)
 
 
+class RenderError(RuntimeError):
+    """A plugin gave no result: it raised an error, crashed, hung or used too much memory.
+
+    The message says which in words that follow the plugin's name, such as ``crashed (SIGSEGV)``.
+    """
+
+
 class Status(IntEnum):
     """What became of one render."""
 
@@ -59,7 +66,13 @@ class Rendered:
 
 
 class Renderer(Protocol):
-    """Renders candidates of parameters on shared audio."""
+    """Renders candidates of parameters on shared audio.
+
+    Attributes:
+        failures: Renders that gave no result, in the order they happened.
+    """
+
+    failures: list[Failure]
 
     def render(
         self,
@@ -100,6 +113,66 @@ def judge(audio: NDArray[np.float32], limits: Limits) -> Status:
     return Status.OK
 
 
+def render_clip(
+    spec: EffectSpec,
+    process: Process,
+    audio: NDArray[np.float32],
+    positions: NDArray[np.float32],
+    sample_rate: float,
+    preroll: int,
+    limits: Limits,
+    out: NDArray[np.float32],
+) -> Status:
+    """Render one clip ``(channels, preroll + samples)`` into ``out`` ``(channels, samples)`` and judge it.
+
+    Raises:
+        RenderError: When the plugin raised an error or gave sound of another length.
+    """
+    values = spec.to_units(positions)
+    # Some plugins crash the process on NaN, others swallow it.
+    if not np.isfinite(values).all():
+        raise RenderError(f"was asked for settings that are not finite: {values}")
+    try:
+        wet = process(audio, values, sample_rate)
+    except (RuntimeError, ValueError, OSError) as error:
+        raise RenderError(f"failed: {' '.join(str(error).split())}") from error
+    if wet.shape != audio.shape:
+        raise RenderError(f"gave sound of shape {wet.shape} for {audio.shape}")
+    out[:] = wet[:, preroll:]
+    verdict = judge(out, limits)
+    if verdict is Status.NOT_FINITE:
+        out[:] = 0.0
+    return verdict
+
+
+def check_shapes(effects: Sequence[EffectSpec], audio: NDArray[np.float32], parameters: NDArray[np.float32]) -> None:
+    """Refuse effects, audio and parameters that disagree on the batch, with :class:`InputError`."""
+    if len(effects) != len(audio) or parameters.ndim != 3 or parameters.shape[0] != len(audio):
+        raise InputError(
+            f"render: {len(effects)} effects, audio {audio.shape} and parameters {parameters.shape} must agree on "
+            "the batch (batch, candidates, parameters)"
+        )
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One render that gave no result.
+
+    Attributes:
+        effect: Name of the effect.
+        settings: Its settings as a person reads them.
+        reason: What happened, in words that follow the effect's name.
+    """
+
+    effect: str
+    settings: str
+    reason: str
+
+    def __str__(self) -> str:
+        """One sentence."""
+        return f"{self.effect} {self.reason} (settings: {self.settings or 'none'})"
+
+
 class ThreadRenderer:
     """Renders on threads of this process; native effects release the interpreter lock while they run.
 
@@ -116,6 +189,7 @@ class ThreadRenderer:
             raise InputError(f"renderer.cores must be at least 1, not {cores}")
         self.cores = cores
         self.limits = limits or Limits()
+        self.failures: list[Failure] = []
         self._local = threading.local()
         self._pool: ThreadPoolExecutor | None = None
 
@@ -136,28 +210,24 @@ class ThreadRenderer:
         preroll: int = 0,
     ) -> Rendered:
         """See :meth:`Renderer.render`."""
+        check_shapes(effects, audio, parameters)
         batch, channels, length = audio.shape
-        if len(effects) != batch or parameters.ndim != 3 or parameters.shape[0] != batch:
-            raise InputError(
-                f"render: {len(effects)} effects, audio {audio.shape} and parameters {parameters.shape} must agree on "
-                "the batch (batch, candidates, parameters)"
-            )
         candidates = parameters.shape[1]
         result = np.empty((batch, candidates, channels, length - preroll), dtype=np.float32)
         status = np.empty((batch, candidates), dtype=np.int8)
 
         def one(place: tuple[int, int]) -> None:
-            item, candidate = place
-            wet = self._process(effects[item], audio[item], parameters[item, candidate], sample_rate)
-            if wet is None or wet.shape != audio[item].shape:
-                result[item, candidate] = 0.0
-                status[item, candidate] = Status.FAILED
-                return
-            result[item, candidate] = wet[:, preroll:]
-            verdict = judge(result[item, candidate], self.limits)
-            if verdict is Status.NOT_FINITE:
-                result[item, candidate] = 0.0
-            status[item, candidate] = verdict
+            spec, positions = effects[place[0]], parameters[place]
+            try:
+                process = self._built(spec)
+                status[place] = render_clip(
+                    spec, process, audio[place[0]], positions, sample_rate, preroll, self.limits, result[place]
+                )
+            except RenderError as failed:
+                result[place] = 0.0
+                status[place] = Status.FAILED
+                self.failures.append(failure := Failure(spec.name, spec.text(positions), str(failed)))
+                log.warning("%s", failure)
 
         places = [(item, candidate) for item in range(batch) for candidate in range(candidates)]
         if self.cores == 1 or len(places) == 1:
@@ -179,19 +249,8 @@ class ThreadRenderer:
             self._pool.shutdown()
             self._pool = None
 
-    def _process(
-        self, spec: EffectSpec, audio: NDArray[np.float32], positions: NDArray[np.float32], sample_rate: int
-    ) -> NDArray[np.float32] | None:
+    def _built(self, spec: EffectSpec) -> Process:
         built: dict[EffectSpec, Process] = self._local.__dict__.setdefault("built", {})
         if spec not in built:
             built[spec] = build(spec)
-        values = spec.to_units(positions)
-        # Some plugins crash the process on NaN, others swallow it.
-        if not np.isfinite(values).all():
-            log.warning("%s was asked for settings that are not finite: %s", spec.name, values)
-            return None
-        try:
-            return built[spec](audio, values, sample_rate)
-        except (RuntimeError, ValueError) as error:
-            log.warning("%s failed with %s: %s", spec.name, spec.text(positions), error)
-            return None
+        return built[spec]

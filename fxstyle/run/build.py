@@ -18,7 +18,7 @@ from pytorch_lightning.callbacks import Callback, RichProgressBar
 from fxstyle.audio.levels import Level
 from fxstyle.data.module import EffectDataModule
 from fxstyle.effects.parse import EffectSet, parse_effects
-from fxstyle.effects.renderer import Renderer
+from fxstyle.effects.renderer import Renderer, ThreadRenderer
 from fxstyle.effects.schedule import Schedule
 from fxstyle.errors import InputError
 from fxstyle.run.arguments import check_arguments
@@ -61,6 +61,16 @@ def build_renderer(config: DictConfig, ranks: int) -> Renderer:
     return build({**config.renderer, "cores": share}, "renderer")
 
 
+def _refuse_unsafe(effects: EffectSet, renderer: Renderer) -> None:
+    """Plugins that may crash or hang, or need a process's main thread, have no place on threads of this process."""
+    unsafe = [effect.name for effect in effects.all if effect.isolated]
+    if unsafe and isinstance(renderer, ThreadRenderer):
+        raise InputError(
+            f"effects.{unsafe[0]} only runs in a process of its own: use renderer=auto or renderer=processes, not "
+            "renderer=threads"
+        )
+
+
 def build_data(config: DictConfig, ranks: int = 1) -> EffectDataModule:
     """The DataModule of a config."""
     source = build(config.audio, "audio")
@@ -72,10 +82,12 @@ def build_data(config: DictConfig, ranks: int = 1) -> EffectDataModule:
         schedule = Schedule(**options.pop("schedule"), seed=config.seed)
         level = Level(**options.pop("level"))
         check_arguments(EffectDataModule, options, "data")
+        renderer = build_renderer(config, ranks)
+        _refuse_unsafe(effects, renderer)
         data = EffectDataModule(
             source=source,
             effects=effects,
-            renderer=build_renderer(config, ranks),
+            renderer=renderer,
             schedule=schedule,
             level=level,
             seed=config.seed,

@@ -125,7 +125,8 @@ def test_what_fails_does_not_stop_the_batch(caplog: pytest.LogCaptureFixture) ->
     wet = ThreadRenderer(2).render([mp3, GAIN], audio, np.full((2, 1, 1), 0.5, np.float32), 7000)
     assert wet.status.tolist() == [[Status.FAILED], [Status.OK]]
     assert not wet.audio[0].any()
-    assert "mp3 failed with vbr_quality 4.95" in caplog.text
+    assert "mp3 failed: " in caplog.text
+    assert "(settings: vbr_quality 4.95)" in caplog.text
 
 
 def test_positions_that_are_no_numbers_never_reach_a_plugin(monkeypatch: pytest.MonkeyPatch) -> None:
