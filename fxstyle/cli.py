@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from fxstyle import __version__
+from fxstyle.commands import effects
 from fxstyle.errors import InputError
 
 app = typer.Typer(
@@ -18,6 +19,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(effects.app, name="effects")
 
 
 def main() -> None:

@@ -33,6 +33,7 @@ LAYERS = [
     "export",
     "report",
     "run",
+    "commands",
     "cli",
 ]
 HEAVY = ("torch", "pytorch_lightning", "umap", "matplotlib", "plotly", "sklearn", "scipy", "wandb", "hydra")
@@ -132,7 +133,9 @@ def loaded_by(program: str) -> set[str]:
     return {name.split(".")[0] for name in done.stdout.splitlines()[-1].split()}
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["generate", "--help"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["generate", "--help"], ["effects", "--help"], ["effects", "render", "--help"]]
+)
 def test_help_does_not_wait_for_heavy_packages(arguments: list[str]) -> None:
     loaded = loaded_by(f"import sys; sys.argv = ['fxstyle', *{arguments}]\nfrom fxstyle.cli import main\nmain()")
     assert "fxstyle" in loaded
