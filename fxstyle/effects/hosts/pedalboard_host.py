@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 _NOT_EFFECTS = {"Chain", "Mix", "Pedalboard", "Plugin", "PluginContainer", "ExternalPlugin", "IIRFilter", "VST3Plugin"}
 
 
+_STREAM_BLOCK = 4096
+"""Samples of each call of a stream, for effects that do not care."""
+
+
 def built_in_effects() -> dict[str, type]:
     """Pedalboard's built-in effects by class name."""
     return {
@@ -99,7 +103,9 @@ def open_stream(spec: EffectSpec, values: NDArray[np.float64], sample_rate: floa
             setattr(plugin, parameter.name, float(value))
     else:
         plugin = _constructor(spec)(values)
-    return BlockStream(lambda audio: plugin.process(audio, sample_rate, audio.shape[-1], False), channels, spec.block)
+    # A call longer than the one before would make the plugin prepare itself anew, and forget.
+    block = spec.block or _STREAM_BLOCK
+    return BlockStream(lambda audio: plugin.process(audio, sample_rate, block, False), channels, block)
 
 
 def _constructor(spec: EffectSpec) -> Callable[[NDArray[np.float64]], Any]:
