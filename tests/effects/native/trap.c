@@ -11,6 +11,7 @@
 #define NOT_A_NUMBER 3
 #define EAT_MEMORY 4
 #define CRASH_AT_START 5
+#define LEAK 6
 
 typedef void *Handle;
 typedef struct {
@@ -41,16 +42,21 @@ static void connect_port(Handle handle, uint32_t port, void *data) {
     if (port == 2) trap->out = data;
 }
 
+static void *volatile kept; /* what nobody reads, a compiler leaves out */
+
+static void take(size_t bytes) { kept = memset(malloc(bytes), 1, bytes); }
+
 static void run(Handle handle, uint32_t samples) {
     Trap *trap = handle;
     printf("A plugin that talks.\n");
     fflush(stdout);
     for (uint32_t i = 0; i < samples; i++) trap->out[i] = 0.5f * trap->in[i];
+    if (DEED == LEAK) take(5000000);
     if (*trap->danger <= THRESHOLD) return;
     if (DEED == CRASH) *(volatile int *)0 = 0;
     if (DEED == HANG) for (;;) sleep(1);
     if (DEED == NOT_A_NUMBER) trap->out[samples / 2] = NAN;
-    if (DEED == EAT_MEMORY) for (;;) memset(malloc(1 << 22), 1, 1 << 22), usleep(100);
+    if (DEED == EAT_MEMORY) for (;;) take(1 << 22), usleep(100);
 }
 
 static void cleanup(Handle handle) { free(handle); }
