@@ -1,0 +1,1 @@
+"""LV2 plugins: their Turtle, their C interface and running instances, joined by the LV2 host."""
