@@ -22,6 +22,7 @@ LAYERS = [
     "effects",
     "data",
     "features",
+    "doctor",
     "models",
     "losses",
     "metrics",
