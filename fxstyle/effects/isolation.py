@@ -39,6 +39,10 @@ _HEADER = struct.Struct("<Q")
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 
 
+# glibc gives large memory back after each clip, and the next one pays for every page again: up to half a render's time.
+_ENVIRONMENT = {"MALLOC_MMAP_THRESHOLD_": "268435456", "MALLOC_TRIM_THRESHOLD_": "268435456"}
+
+
 class WorkerDiedError(RenderError):
     """The worker process is gone, and so is everything it held."""
 
@@ -88,8 +92,8 @@ class Worker:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             pass_fds=[self.memory.file.fileno()],
-            # One thread each: the renderer shares the cores out. Ctrl-C is for this process to handle.
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"},
+            env={**_ENVIRONMENT, **os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"},
+            # Ctrl-C is for this process to handle.
             start_new_session=True,
         )
         self._poll = select.poll()

@@ -224,7 +224,10 @@ class _Member:
 
 
 class SafeRenderer:
-    """Renders effects that are known to be safe on threads, and the others in worker processes.
+    """Renders on threads what is known to be safe and fast there, and the rest in worker processes.
+
+    An LV2 plugin that is called block by block asks for the interpreter lock so often that threads stand in each
+    other's way; with several cores it goes to the processes, too.
 
     Args:
         cores: Threads, and worker processes.
@@ -269,10 +272,10 @@ class SafeRenderer:
         preroll: int = 0,
     ) -> Rendered:
         """See :meth:`Renderer.render`."""
-        isolated = [place for place, spec in enumerate(effects) if spec.isolated]
-        if not isolated:
+        apart = [place for place, spec in enumerate(effects) if self._goes_apart(spec)]
+        if not apart:
             return self._threads.render(effects, audio, parameters, sample_rate, preroll)
-        if len(isolated) == len(effects):
+        if len(apart) == len(effects):
             return self._processes.render(effects, audio, parameters, sample_rate, preroll)
         check_shapes(effects, audio, parameters)
         batch, channels, length = audio.shape
@@ -280,13 +283,20 @@ class SafeRenderer:
             np.empty((batch, parameters.shape[1], channels, length - preroll), dtype=np.float32),
             np.empty((batch, parameters.shape[1]), dtype=np.int8),
         )
-        rest = [place for place, spec in enumerate(effects) if not spec.isolated]
-        for engine, chosen in ((self._threads, rest), (self._processes, isolated)):
+        rest = sorted(set(range(batch)) - set(apart))
+        for engine, chosen in ((self._threads, rest), (self._processes, apart)):
             part = engine.render(
                 [effects[place] for place in chosen], audio[chosen], parameters[chosen], sample_rate, preroll
             )
             rendered.audio[chosen], rendered.status[chosen] = part.audio, part.status
         return rendered
+
+    def _goes_apart(self, spec: EffectSpec) -> bool:
+        if spec.isolated:
+            return True
+        if self.cores == 1:
+            return False
+        return any(part.host == "lv2" and part.block is not None for part in (spec, *spec.links))
 
     def serial(self) -> SafeRenderer:
         """See :meth:`Renderer.serial`."""
