@@ -10,7 +10,7 @@ import platform
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +73,17 @@ def load(path: str, plugin_name: str | None = None) -> Any:
         ) from error
     if plugin.is_instrument or not plugin.is_effect:
         raise InputError(f"{path} holds an instrument, {plugin.name}: choose a plugin that processes sound")
+    # A plugin's two halves may begin with different ideas of a control (ZamDynamicEQ's "Peak"); then setting it to what
+    # one of them has is lost. Loading a state is what brings them together.
+    reload_state(plugin)
     return plugin
+
+
+def reload_state(plugin: Any) -> None:
+    """Save a plugin's state and load it again, after which its parameters show what it really has."""
+    with suppress(RuntimeError, ValueError):
+        # Pedalboard's own setter would scan all parameters first, see below.
+        object.__setattr__(plugin, "raw_state", plugin.raw_state)
 
 
 def choose_plugin(effect: str, path: str, plugin_name: str | None) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
@@ -16,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fxstyle.effects.hosts.vst3_bundle import by_symbol
+from fxstyle.effects.hosts.vst3_bundle import by_symbol, reload_state
 from fxstyle.effects.parameter import Parameter, Scale
 from fxstyle.effects.preset import Preset
 
@@ -130,9 +129,7 @@ def _written(plugin: Any, play: Play) -> list[str]:
 
 def _reread(plugin: Any) -> dict[str, float]:
     """All positions as the plugin's saved state has them: a headless host is not told of changes otherwise."""
-    # Without a state, what was set is all there is.
-    with suppress(RuntimeError, ValueError):
-        plugin.raw_state = plugin.raw_state
+    reload_state(plugin)
     return _positions(plugin)
 
 
