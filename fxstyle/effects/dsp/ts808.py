@@ -99,7 +99,7 @@ def _run(sound: NDArray[np.float64], constants: NDArray[np.float64], states: NDA
                 slope = conductance + leak / thermal * (up + down)
                 change = 2.0 * error * slope / (2.0 * slope * slope - error * diodes / (thermal * thermal))
                 v -= change
-                if change > thermal or change < -thermal:
+                if abs(change) > thermal:
                     # A far step overshoots the exponential. The root is nearer to 0 than either branch alone would
                     # have it, and from there no step goes too far.
                     bound = thermal * np.arcsinh(0.5 * wanted / leak)
@@ -108,8 +108,8 @@ def _run(sound: NDArray[np.float64], constants: NDArray[np.float64], states: NDA
                         bound = alone
                     if abs(v) > abs(bound) or v * bound < 0.0:
                         v = bound
-                elif -near < change < near:
-                    break
+                elif not abs(change) >= near:
+                    break  # near enough, or not a number
             x += v
             y = b0 * x + z1
             z1 = b1 * x - a1 * y + z2
