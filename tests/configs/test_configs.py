@@ -20,14 +20,34 @@ from fxstyle.run import build, guards, tracking
 from fxstyle.run.conf import CONF
 from tests.programs import CPU, FEW, SHORT, SMALL, composed
 
-pytestmark = pytest.mark.unit
-
 FILES = sorted(Path(CONF).rglob("*.yaml"))
 SECTIONS = [path for path in FILES if path.parent != Path(CONF) and "hydra" not in path.parts]
 """One choice of one group each; a new file is tested without a change here."""
 
 NEEDS_FOLDER = {"folder": "root", "mixed": "real.root"}
 SYNTHETIC = ("synthetic", "tones")
+
+
+PLUGIN_OF = {"lv2": "effects.uri=http://drobilla.net/plugins/mda/Overdrive", "vst3": "effects.path='{zam}'"}
+"""Choices that ask an installed plugin for its controls, and one to ask."""
+
+
+def needs_plugin(path: Path) -> bool:
+    """Whether a choice holds an effect that somebody has to install."""
+    if path.parent.name not in ("effects", "experiment"):
+        return False
+    hosts = re.findall(r"^ *host: (\w+)", path.read_text(), re.MULTILINE)
+    sets = re.findall(r"^ +- (?:override /effects: )?(\w+)", path.read_text(), re.MULTILINE)
+    others = [file for name in sets if (file := Path(CONF) / "effects" / f"{name}.yaml").is_file()]
+    return bool({"lv2", "vst3"} & set(hosts)) or any(map(needs_plugin, others))
+
+
+def marked(paths: list[Path]) -> list[Any]:
+    """Test parameters, marked by whether a plugin has to be installed."""
+    return [
+        pytest.param(path, id=choice(path), marks=pytest.mark.system if needs_plugin(path) else pytest.mark.unit)
+        for path in paths
+    ]
 
 
 def choice(path: Path) -> str:
@@ -55,8 +75,22 @@ def overrides_of(path: Path, recordings: Path) -> list[str]:
     if group == "logger":
         tiny.append("logger=" + name)
     else:
-        tiny += [choice(path), *(["logger=none"] if group not in ("debug", "experiment") else [])]
+        tiny += [choice(path), *plugin_asked(path), *(["logger=none"] if group not in ("debug", "experiment") else [])]
     return tiny
+
+
+def plugin_asked(path: Path) -> list[str]:
+    """What a choice that asks any plugin for its controls needs beside it."""
+    if path.parent.name != "effects" or path.stem not in PLUGIN_OF:
+        return []
+    found = [
+        bundle
+        for folder in ("~/.vst3", "/usr/local/lib/vst3", "/usr/lib/vst3")
+        for bundle in Path(folder).expanduser().glob("ZamGate.vst3")
+    ]
+    if path.stem == "vst3" and not found:
+        pytest.skip("zam-plugins is not installed")
+    return [PLUGIN_OF[path.stem].format(zam=found[0] if found else "")]
 
 
 def step(task: Any, data: Any, trainer: pl.Trainer) -> float:
@@ -74,7 +108,7 @@ def step(task: Any, data: Any, trainer: pl.Trainer) -> float:
     return float(loss.detach())
 
 
-@pytest.mark.parametrize("path", SECTIONS, ids=choice)
+@pytest.mark.parametrize("path", marked(SECTIONS))
 def test_every_config_composes_builds_and_steps(path: Path, recordings: Path, tmp_path: Path) -> None:
     config = composed("train", overrides_of(path, recordings), tmp_path)
     guards.check_config(config)
@@ -97,17 +131,20 @@ def test_every_config_composes_builds_and_steps(path: Path, recordings: Path, tm
         experiment.data.teardown("fit")
 
 
+@pytest.mark.unit
 @pytest.mark.parametrize("path", [path for path in SECTIONS if path.parent.name in ("audio", "effects")], ids=choice)
 def test_an_evaluation_takes_every_audio_and_effect(path: Path, recordings: Path, tmp_path: Path) -> None:
     guards.check_evaluation(composed("evaluate", ["run=somewhere", choice(path)], tmp_path))
 
 
+@pytest.mark.unit
 def test_the_groups_of_an_evaluation_are_empty_by_default(tmp_path: Path) -> None:
     config = composed("evaluate", ["run=somewhere"], tmp_path)
     assert "audio" not in config
     assert "effects" not in config
 
 
+@pytest.mark.unit
 @pytest.mark.parametrize("path", [path for path in FILES if "hydra" in path.parts], ids=choice)
 def test_every_hydra_config_composes(path: Path, tmp_path: Path) -> None:
     group = path.parent.relative_to(CONF).as_posix()
@@ -121,6 +158,7 @@ def commands(path: Path) -> list[list[str]]:
     return [shlex.split(line)[2:] for line in lines if line.startswith("python train.py")]
 
 
+@pytest.mark.unit
 @pytest.mark.parametrize("path", [p for p in SECTIONS if p.parent.name in ("experiment", "debug")], ids=choice)
 def test_experiments_begin_with_their_command(path: Path, tmp_path: Path) -> None:
     lines = path.read_text().splitlines()
@@ -129,7 +167,7 @@ def test_experiments_begin_with_their_command(path: Path, tmp_path: Path) -> Non
     assert choice(path) in commands(path)[0]
 
 
-@pytest.mark.parametrize("path", [path for path in SECTIONS if commands(path)], ids=choice)
+@pytest.mark.parametrize("path", marked([path for path in SECTIONS if commands(path)]))
 def test_commands_in_comments_compose(path: Path, recordings: Path, tmp_path: Path) -> None:
     for command in commands(path):
         assert choice(path) in command
@@ -183,6 +221,7 @@ EXPLAINED = {
 } | {key for key, explained in leaves(Path(CONF) / "train.yaml").items() if explained}
 
 
+@pytest.mark.unit
 @pytest.mark.parametrize("path", [path for path in FILES if "hydra" not in path.parts], ids=choice)
 def test_every_key_is_explained(path: Path) -> None:
     """Where it is set, or where the key that it overrides is first set."""
@@ -195,6 +234,7 @@ def test_every_key_is_explained(path: Path) -> None:
     assert not unexplained
 
 
+@pytest.mark.unit
 def test_unexplained_keys_are_found(tmp_path: Path) -> None:
     text = "# Above.\na: 1\nb: 2\nc: 3  # beside\nd:\n  # In a block.\n  e: 4\n  f: 5\n"
     text += "g:\n  h: 6\n\n# A block.\ni:\n  j: {k: 1}\n"

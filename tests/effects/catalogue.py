@@ -19,14 +19,29 @@ RATE = 22050
 
 @cache
 def configs() -> dict[str, Any]:
-    """Effects by name; sets, which Hydra composes, are left out."""
+    """Effects by name; sets, which Hydra composes, and files that ask any plugin for its controls are left out."""
     found: dict[str, Any] = {}
     for path in sorted(CONF.glob("*.yaml")):
         loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
-        if "defaults" not in loaded:
+        if "defaults" not in loaded and "host" not in loaded:
             assert list(loaded) == [path.stem], f"{path.name} must hold one effect of its own name"
             found |= loaded
     return found
+
+
+def needs_plugin(config: dict[str, Any]) -> bool:
+    """Whether an effect needs a plugin that somebody has to install."""
+    return config["host"] in ("lv2", "vst3") or any(map(needs_plugin, config.get("links", {}).values()))
+
+
+def built_in() -> list[str]:
+    """Names of the effects that run wherever the package does."""
+    return sorted(name for name, config in configs().items() if not needs_plugin(config))
+
+
+def with_plugins() -> list[str]:
+    """Names of the effects that need an installed plugin; their tests are marked ``system``."""
+    return sorted(name for name, config in configs().items() if needs_plugin(config))
 
 
 @cache

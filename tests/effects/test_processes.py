@@ -21,11 +21,11 @@ from fxstyle.effects.isolation import IsolatedStream, Worker, WorkerDiedError, c
 from fxstyle.effects.processes import ProcessRenderer, SafeRenderer
 from fxstyle.effects.renderer import Limits, RenderError, Status, ThreadRenderer
 from fxstyle.errors import InputError
-from tests.effects.catalogue import RATE, configs, effect, noise
+from tests.effects.catalogue import RATE, built_in, effect, noise
 
 pytestmark = pytest.mark.unit
 
-NAMES = sorted(name for name in configs() if configs()[name].get("host") in ("pedalboard", "chain"))[:12]
+NAMES = built_in()[:12]
 
 
 def everything(candidates: int = 2, channels: int = 1):

@@ -12,7 +12,7 @@ from fxstyle.effects.parameter import Parameter
 from fxstyle.effects.renderer import Limits, Status, ThreadRenderer, judge
 from fxstyle.effects.spec import EffectSpec
 from fxstyle.errors import InputError
-from tests.effects.catalogue import RATE, configs, effect, noise
+from tests.effects.catalogue import RATE, built_in, effect, noise
 
 pytestmark = pytest.mark.unit
 
@@ -21,7 +21,7 @@ GAIN = EffectSpec("gain", "pedalboard", "Gain", (Parameter("gain_db", -100, 100,
 
 def everything(candidates: int = 2, channels: int = 1):
     """All effects of the catalogue in one batch."""
-    effects = [effect(name) for name in sorted(configs())]
+    effects = [effect(name) for name in built_in()]
     widest = max(len(spec.parameters) for spec in effects)
     audio = np.stack([noise(channels, 4096, seed) for seed in range(len(effects))])
     parameters = np.random.default_rng(0).random((len(effects), candidates, widest), dtype=np.float32)

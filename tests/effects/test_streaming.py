@@ -13,12 +13,11 @@ from numpy.typing import NDArray
 from fxstyle.effects.hosts import build, open_stream
 from fxstyle.effects.spec import EffectSpec, chain
 from fxstyle.effects.streaming import BlockStream, Stream, WholeStream
-from tests.effects.catalogue import RATE, configs, effect, noise
+from tests.effects.catalogue import RATE, built_in, effect, noise
 
 pytestmark = pytest.mark.unit
 
-IN_PROCESS = ("pedalboard", "dsp", "chain")
-NAMES = sorted(name for name in configs() if configs()[name]["host"] in IN_PROCESS)
+NAMES = built_in()
 Floats = NDArray[np.float32]
 
 
