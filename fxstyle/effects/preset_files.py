@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ VERSION = 1
 _TEXTS = ("effect", "host", "plugin", "name")
 _KEYS = ("format", "version", *_TEXTS, "values")
 _LARGEST_BYTES = 1_000_000
-_LV2_MODULE = "fxstyle.effects.lv2_preset"
+_LV2_MODULE = "fxstyle.effects.lv2_presets"
 
 
 def read_preset(path: str | Path, spec: EffectSpec) -> Preset:
@@ -32,9 +31,10 @@ def read_preset(path: str | Path, spec: EffectSpec) -> Preset:
     if not path.exists():
         raise InputError(f"{path} does not exist: give a preset file (.json), or one of the effect's own presets")
     if is_lv2_preset(path):
+        from fxstyle.effects.lv2_presets import read_lv2_preset
+
         _need_lv2(path, spec)
-        found: Preset = import_module(_LV2_MODULE).read_lv2_preset(path, spec)
-        return found
+        return read_lv2_preset(path, spec)
     preset = Preset(**_read_json(path, spec), source=str(path))
     try:
         spec.released.preset_positions(preset)
@@ -52,8 +52,10 @@ def write_preset(path: str | Path, spec: EffectSpec, preset: Preset) -> None:
     path = Path(path)
     spec.released.preset_positions(preset)
     if path.suffix.lower() == ".lv2":
+        from fxstyle.effects.lv2_presets import write_lv2_preset
+
         _need_lv2(path, spec)
-        import_module(_LV2_MODULE).write_lv2_preset(path, spec, preset)
+        write_lv2_preset(path, spec, preset)
         return
     check_preset_path(path, spec)
     content = {
@@ -69,6 +71,16 @@ def write_preset(path: str | Path, spec: EffectSpec, preset: Preset) -> None:
         write_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
     except OSError as error:
         raise InputError(f"{path} cannot be written ({error.strerror}): give another place") from error
+
+
+def all_presets(spec: EffectSpec) -> tuple[Preset, ...]:
+    """The presets of an effect, and after them those that came with its LV2 plugin under other names."""
+    if spec.host != "lv2":
+        return spec.presets
+    from fxstyle.effects.lv2_presets import read_lv2_presets
+
+    own = {preset.name for preset in spec.presets}
+    return (*spec.presets, *(preset for preset in read_lv2_presets(spec) if preset.name not in own))
 
 
 def check_preset_path(path: Path, spec: EffectSpec) -> None:

@@ -7,6 +7,7 @@ interpreter lock is free while a plugin runs.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from fxstyle.effects.lv2.description import Description, describe
 from fxstyle.effects.lv2.discovery import parameters_of
 from fxstyle.effects.lv2.refusals import refuse_controls, refuse_plugin
 from fxstyle.effects.lv2.running import Controls, Running, Spare
+from fxstyle.effects.lv2_presets import read_lv2_presets
 from fxstyle.effects.spec import EffectSpec
 from fxstyle.effects.streaming import BlockStream, Stream
 from fxstyle.errors import InputError
@@ -109,7 +111,7 @@ def discover(name: str, plugin: str, settings: Mapping[str, Any]) -> EffectSpec:
     found = _plugin(name, plugin, settings)
     refuse_plugin(found, f"effects.{name}", _UNKNOWN_BLOCK)
     elsewhere = "bundle" in settings or found.uri != plugin
-    return EffectSpec(
+    spec = EffectSpec(
         name=name,
         host="lv2",
         plugin=found.uri,
@@ -119,6 +121,7 @@ def discover(name: str, plugin: str, settings: Mapping[str, Any]) -> EffectSpec:
         reset="rebuild",
         isolated=True,
     )
+    return replace(spec, presets=read_lv2_presets(spec))
 
 
 def _plugin(name: str, plugin: str, settings: Mapping[str, Any]) -> Description:

@@ -202,9 +202,14 @@ class Library:
         self.connect_port = descriptor.connect_port
         self.run = descriptor.run
         self.cleanup = descriptor.cleanup
+        self.addresses = (_address(self.run), _address(self.connect_port))
         self.activate = _plain(descriptor.activate) if descriptor.activate else None
         self.deactivate = _plain(descriptor.deactivate) if descriptor.deactivate else None
         self.descriptor = ctypes.addressof(descriptor)
+
+
+def _address(function: Any) -> int:
+    return ctypes.cast(function, c_void_p).value or 0
 
 
 @lru_cache(maxsize=256)

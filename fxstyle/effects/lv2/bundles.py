@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes, urlsplit
 
-from fxstyle.effects.lv2.vocabulary import LV2, RDF_TYPE
+from fxstyle.effects.lv2.vocabulary import LV2, RDF_TYPE, RDFS_SEE_ALSO
 from fxstyle.errors import InputError
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def find_bundle(uri: str) -> Path:
     # A manifest may write the URI with a prefix, but never without its last word.
     words = re.findall(r"\w+", uri, re.ASCII)
     for bundle in installed_bundles():
-        text = _read_text(bundle / "manifest.ttl")
+        text = read_text(bundle / "manifest.ttl")
         if words and words[-1] not in text:
             continue
         try:
@@ -125,7 +125,7 @@ def read_turtle(*files: Path) -> Graph:
         # The parser keeps state between calls that threads would share.
         with _reading:
             try:
-                graph.parse(data=_read_text(file), format="turtle", publicID=file.absolute().as_uri())
+                graph.parse(data=read_text(file), format="turtle", publicID=file.absolute().as_uri())
             except InputError:
                 raise
             except Exception as error:
@@ -133,6 +133,18 @@ def read_turtle(*files: Path) -> Graph:
                 line = f" (line {where.group(1)})" if where else ""
                 raise InputError(f"{file} is not valid Turtle{line}: repair or reinstall the bundle") from error
     return graph
+
+
+def see_also(graph: Graph, subject: str, where: Path) -> list[Path]:
+    """The Turtle files that say more about a subject, sorted.
+
+    Raises:
+        InputError: When one is no file, naming the file it stands in.
+    """
+    from rdflib import URIRef
+
+    found = sorted(str(file) for file in graph.objects(URIRef(subject), URIRef(RDFS_SEE_ALSO)))
+    return [as_path(file, where) for file in found if file.endswith(".ttl")]
 
 
 def as_path(uri: str, where: Path) -> Path:
@@ -152,7 +164,12 @@ def _cached(manifest: Path, changed: int) -> Graph:
     return read_turtle(manifest)
 
 
-def _read_text(file: Path) -> str:
+def read_text(file: Path) -> str:
+    """The text of a file of a bundle; what is not UTF-8 is replaced.
+
+    Raises:
+        InputError: When it cannot be read.
+    """
     try:
         return file.read_text(encoding="utf-8", errors="replace")
     except (OSError, ValueError) as error:

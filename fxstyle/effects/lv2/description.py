@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from fxstyle.effects.lv2 import vocabulary as names
-from fxstyle.effects.lv2.bundles import as_path, find_bundle, plugins_of, read_manifest, read_turtle
+from fxstyle.effects.lv2.bundles import as_path, find_bundle, plugins_of, read_manifest, read_turtle, see_also
 from fxstyle.errors import InputError
 
 if TYPE_CHECKING:
@@ -120,11 +120,7 @@ def _read(uri: str, bundle: Path, changed: int) -> Description:
     manifest_file = bundle / "manifest.ttl"
     subject = URIRef(uri)
     manifest = read_manifest(bundle)
-    files = [
-        as_path(file, manifest_file)
-        for file in sorted(str(x) for x in manifest.objects(subject, URIRef(names.RDFS_SEE_ALSO)))
-    ]
-    graph = read_turtle(*(file for file in files if file.suffix == ".ttl"))
+    graph = read_turtle(*see_also(manifest, uri, manifest_file))
     # With its blank nodes: a small bundle may say everything in its manifest.
     graph += manifest.cbd(subject)
     binary = _one(graph, subject, f"{names.LV2}binary")

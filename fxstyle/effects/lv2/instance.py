@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import weakref
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fxstyle.effects.lv2.abi import EVENT_BYTES, Features, Library, features, load_library, starting, uri_number
-from fxstyle.effects.lv2.description import Description, Port
+from fxstyle.effects.lv2.description import Description
 from fxstyle.effects.lv2.vocabulary import ATOM
 from fxstyle.errors import InputError
 
-_SEQUENCE_HEAD = 8
+_HEAD = 8
+"""Bytes of an event buffer's head: its size and its type."""
 
 
 class Instance:
@@ -20,10 +22,13 @@ class Instance:
 
     Args:
         plugin: Which plugin.
-        controls: Its control inputs' values by port index, ``(ports,)`` float32, as the plugin takes them.
+        controls: The values of its control ports by port index, ``(ports,)`` float32, as the plugin takes them.
         sample_rate: In Hz.
         longest: Most samples of a call.
         block: Samples of every call, or ``None`` where they differ.
+
+    Attributes:
+        controls: The values that its control ports point to, its control outputs among them.
 
     Raises:
         InputError: When the plugin does not load or does not start.
@@ -43,36 +48,54 @@ class Instance:
             handle = library.instantiate(library.descriptor, sample_rate, library.bundle, given.address)
         if not handle:
             raise InputError(f"LV2 plugin {plugin.uri} does not start at {sample_rate:g} Hz: try another sample rate")
-        self.longest = longest
         self.controls = controls.copy()
-        self.handle = handle
-        self.run = library.run
-        self.connect = library.connect_port
+        self._handle = handle
         self._library = library
-        self._given = given
-        self._events = _connect_all(plugin, library, handle, self.controls)
-        self._outgoing = [memory for port, memory in self._events if not port.is_input]
+        size = max([EVENT_BYTES, *(port.bytes for port in plugin.ports)])
+        self._room = np.array([size - _HEAD, uri_number(f"{ATOM}Chunk")], dtype=np.uint32)
+        # An empty sequence is a head of 8 bytes, with nothing after it.
+        incoming = np.array([_HEAD, uri_number(f"{ATOM}Sequence"), 0, 0], dtype=np.uint32)
+        outputs = len(plugin.select("atom", is_input=False))
+        self._events = np.zeros((outputs, -(-size // 8) * 2), dtype=np.uint32)
+        _connect_all(plugin, library, handle, self.controls, incoming, self._events)
         if library.activate:
             library.activate(handle)
-        # Ports point into these arrays: they must not go before the plugin does.
-        self._end = weakref.finalize(self, _stop, library, handle, given, self.controls, self._events)
+        # Ports point into these arrays, which must stay until the plugin has gone.
+        self._end = weakref.finalize(self, _stop, library, handle, given, self.controls, incoming, self._events)
 
-    def before_call(self) -> None:
-        """Make room for events that the plugin sends; nobody reads them."""
-        for memory in self._outgoing:
-            memory[0], memory[1] = memory.nbytes - _SEQUENCE_HEAD, uri_number(f"{ATOM}Chunk")
+    def run(self, ports: list[tuple[int, int]], samples: int, block: int) -> None:
+        """Process sound.
 
-    @property
-    def sends_events(self) -> bool:
-        """Whether :meth:`before_call` must come before each call of ``run``."""
-        return bool(self._outgoing)
+        Args:
+            ports: Audio ports that move along with the sound, and the addresses at which theirs begins.
+            samples: How many.
+            block: Most samples of a call.
+        """
+        library, handle = self._library, self._handle
+        if samples > block:
+            # Waiting for the compiler's modules is for those who have blocks.
+            from fxstyle.effects.lv2.blocks import run_blocks
+
+            indices = np.array([port for port, _ in ports], dtype=np.uint32)
+            addresses = np.array([address for _, address in ports], dtype=np.int64)
+            run, connect = library.addresses
+            run_blocks(run, connect, handle, indices, addresses, self._events, self._room, samples, block)
+            return
+        for port, address in ports:
+            library.connect_port(handle, port, address)
+        self._events[:, :2] = self._room
+        library.run(handle, samples)
+
+    def connect(self, port: int, address: int) -> None:
+        """Connect an audio port to sound that does not move along, such as silence."""
+        self._library.connect_port(self._handle, port, address)
 
     def reset(self) -> None:
         """Ask the plugin to forget the sound so far."""
         if self._library.deactivate:
-            self._library.deactivate(self.handle)
+            self._library.deactivate(self._handle)
         if self._library.activate:
-            self._library.activate(self.handle)
+            self._library.activate(self._handle)
 
     def close(self) -> None:
         """Stop the plugin and free it; a second time does nothing."""
@@ -80,26 +103,26 @@ class Instance:
 
 
 def _connect_all(
-    plugin: Description, library: Library, handle: int, controls: NDArray[np.float32]
-) -> list[tuple[Port, NDArray[np.uint32]]]:
-    """Connect the control, event and unused ports; the result is the events' memory."""
+    plugin: Description,
+    library: Library,
+    handle: int,
+    controls: NDArray[np.float32],
+    incoming: NDArray[np.uint32],
+    outgoing: NDArray[np.uint32],
+) -> None:
+    """Connect the control, event and unused ports."""
     first = controls.ctypes.data
-    events = []
+    buffers = iter(row.ctypes.data for row in outgoing)
     for port in plugin.ports:
         if port.kind == "control":
             library.connect_port(handle, port.index, first + 4 * port.index)
         elif port.kind == "atom":
-            memory = np.zeros(-(-max(EVENT_BYTES, port.bytes) // 4), dtype=np.uint32)
-            # An empty sequence is a head of 8 bytes, with nothing after it.
-            memory[0], memory[1] = _SEQUENCE_HEAD, uri_number(f"{ATOM}Sequence")
-            library.connect_port(handle, port.index, memory.ctypes.data)
-            events.append((port, memory))
+            library.connect_port(handle, port.index, incoming.ctypes.data if port.is_input else next(buffers))
         elif port.kind != "audio":
             library.connect_port(handle, port.index, None)
-    return events
 
 
-def _stop(library: Library, handle: int, given: Features, *kept: object) -> None:
+def _stop(library: Library, handle: int, *kept: Features | NDArray[Any]) -> None:
     with starting:
         if library.deactivate:
             library.deactivate(handle)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -129,16 +127,10 @@ class Running:
         silence, waste = self._spare.addresses(size)
         moving = []
         for ports, rows, idle in ((route.inputs, dry, silence), (route.outputs, wet, waste)):
+            first = rows.ctypes.data
             for port, row in ports:
                 if row is None:
-                    instance.connect(instance.handle, port, idle)
+                    instance.connect(port, idle)
                 else:
-                    moving.append((port, rows.ctypes.data + row * rows.strides[0]))
-        connect, run, handle = instance.connect, instance.run, instance.handle
-        before: Callable[[], None] | None = instance.before_call if instance.sends_events else None
-        for first in range(0, samples, size):
-            for port, address in moving:
-                connect(handle, port, address + 4 * first)
-            if before is not None:
-                before()
-            run(handle, min(size, samples - first))
+                    moving.append((port, first + row * rows.strides[0]))
+        instance.run(moving, samples, size)
