@@ -61,7 +61,7 @@ def print_plugins(plugins: Sequence[InstalledPlugin], as_json: bool) -> None:
         return
     console = Console()
     if not plugins:
-        _line(console, "No LV2 or VST3 plugins were found; LV2_PATH and VST3_PATH name more folders.")
+        _line(console, "No LV2 or VST3 plugins were found in the usual folders; LV2_PATH names others.")
         return
     table = _table("format", "name for fxstyle effects show")
     for plugin in plugins:
@@ -79,7 +79,7 @@ def print_effect(spec: EffectSpec, as_json: bool) -> None:
     for title, text in _facts(spec):
         _line(console, f"  {title}: {text}")
     symbols = any(parameter.symbol for parameter in spec.parameters)
-    table = _table("parameter", "range", "default", "kind", *(["plugin's name"] if symbols else []))
+    table = _table("parameter", "range", "default", "kind", *(["symbol"] if symbols else []))
     # Long names are kept whole where that leaves room for the rest.
     table.columns[0].min_width = min(max((len(p.name) for p in spec.parameters), default=0), _WIDEST_NAME)
     for parameter in spec.parameters:
@@ -112,11 +112,13 @@ def _entry_row(entry: Entry) -> dict[str, Any]:
     """What a table or a program shows of one file; a plugin that would have to be loaded is not asked."""
     config = entry.config
     spec, problem = None, ""
-    if not entry.asks_plugin:
-        try:
+    try:
+        if entry.loads_plugins:
+            entry.check_bundles()
+        else:
             spec = find_effect(entry.name)
-        except InputError as error:
-            problem = str(error)
+    except InputError as error:
+        problem = str(error)
     given = config.get("parameters")
     return {
         "name": entry.name,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -54,9 +55,11 @@ def show_effect(
 ) -> None:
     """Show every parameter of an effect with its unit, range and default, and its presets."""
     from fxstyle.commands import effect_tables
+    from fxstyle.effects.preset_files import all_presets
     from fxstyle.run.catalogue import find_effect
 
-    effect_tables.print_effect(find_effect(name), as_json)
+    spec = find_effect(name)
+    effect_tables.print_effect(replace(spec, presets=all_presets(spec)), as_json)
 
 
 @app.command("render")
@@ -98,7 +101,7 @@ def render(
 
     if no_tail and tail is not None:
         raise InputError("--tail and --no-tail exclude each other: give one of them")
-    if save_preset is None and (source is None or target is None):
+    if save_preset is None and source is None:
         raise InputError("IN and OUT are missing: give a sound file and the file to write")
     if source is not None and target is None:
         raise InputError("OUT is missing: give the file to write")
@@ -124,13 +127,14 @@ def render(
 
 def _chosen_preset(text: str, spec: EffectSpec) -> Preset:
     """A preset of the effect by name, or one in a file."""
-    from fxstyle.effects.preset_files import read_preset
+    from fxstyle.effects.preset_files import all_presets, is_lv2_preset, read_preset
 
-    if any(preset.name == text for preset in spec.presets):
-        return spec.preset(text)
-    if Path(text).suffix.lower() in (".json", ".ttl", ".lv2") or Path(text).exists():
-        return read_preset(text, spec)
-    return spec.preset(text)
+    own = replace(spec, presets=all_presets(spec))
+    named = any(preset.name == text for preset in own.presets)
+    path = Path(text)
+    if not named and (path.suffix.lower() == ".json" or is_lv2_preset(path) or path.exists()):
+        return read_preset(path, spec)
+    return own.preset(text)
 
 
 def _parse_settings(settings: list[str], spec: EffectSpec) -> dict[str, float | str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -38,9 +38,24 @@ class Entry:
     config: Mapping[str, Any] = field(default_factory=dict)
 
     @property
-    def asks_plugin(self) -> bool:
-        """Whether its parameters are only known once the plugin is loaded."""
-        return self.config.get("host") in DISCOVERING and self.config.get("parameters") is None
+    def loads_plugins(self) -> bool:
+        """Whether looking at it closely would load a plugin, which may take long or fail."""
+        return any(
+            link.get("host") == "vst3" or (link.get("host") in DISCOVERING and link.get("parameters") is None)
+            for link in _links(self.config)
+        )
+
+    def check_bundles(self) -> None:
+        """Refuse a VST3 bundle that is not there, or not for this machine, without loading it.
+
+        Raises:
+            InputError: Naming the remedy.
+        """
+        from fxstyle.effects.hosts.vst3_bundle import find_bundle
+
+        for link in _links(self.config):
+            if link.get("host") == "vst3":
+                find_bundle(self.name, str(link.get("plugin") or ""))
 
     @property
     def members(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -96,6 +111,17 @@ def find_effect(name: str, folder: Path | None = None) -> EffectSpec:
     return _parse(_entry(entries[name]), name)
 
 
+def _links(config: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """An effect's own mapping, or those of all links of a chain."""
+    links = config.get("links")
+    if config.get("host") != "chain" or not isinstance(links, Mapping):
+        yield config
+        return
+    for link in links.values():
+        if isinstance(link, Mapping):
+            yield from _links(link)
+
+
 def _folder() -> Path:
     return Path(CONF) / "effects"
 
@@ -146,10 +172,15 @@ def _entry(path: Path) -> Entry:
 
 def _load(path: Path) -> dict[str, Any]:
     try:
-        if path.stat().st_size > _LARGEST_BYTES:
-            raise InputError(f"{path} is too large for an effect: give a YAML file with one effect in it")
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
+        with path.open("rb") as file:
+            text = file.read(_LARGEST_BYTES + 1)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}): give a YAML file with an effect in it") from error
+    if len(text) > _LARGEST_BYTES:
+        raise InputError(f"{path} is too large for an effect: give a YAML file with one effect in it")
+    try:
+        content = yaml.safe_load(text.decode())
+    except UnicodeDecodeError as error:
         raise InputError(f"{path} cannot be read as text: give a YAML file with an effect in it") from error
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)

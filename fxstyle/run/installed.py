@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,25 +21,13 @@ class InstalledPlugin:
     bundle: str
 
 
-def vst3_folders() -> tuple[Path, ...]:
-    """Where VST3 bundles lie: the folders of ``VST3_PATH``, then those of the VST3 specification."""
-    given = [Path(part).expanduser() for part in os.environ.get("VST3_PATH", "").split(os.pathsep) if part]
-    home = Path.home()
-    if sys.platform == "darwin":
-        usual = [home / "Library/Audio/Plug-Ins/VST3", Path("/Library/Audio/Plug-Ins/VST3")]
-    elif sys.platform == "win32":
-        usual = [Path(os.environ.get("COMMONPROGRAMFILES", r"C:\Program Files\Common Files")) / "VST3"]
-    else:
-        usual = [home / ".vst3", Path("/usr/lib/vst3"), Path("/usr/local/lib/vst3")]
-    return (*given, *usual)
-
-
 def installed_plugins() -> list[InstalledPlugin]:
     """All LV2 plugins by URI, then all VST3 bundles by path; what cannot be read is left out."""
+    from fxstyle.effects.hosts.vst3_bundle import FOLDERS
     from fxstyle.effects.lv2.bundles import installed_plugins as lv2_plugins
 
     found = [InstalledPlugin("lv2", uri, str(bundle)) for uri, bundle in sorted(lv2_plugins().items())]
-    bundles = dict.fromkeys(bundle for folder in vst3_folders() for bundle in _bundles(folder))
+    bundles = [bundle for folder in FOLDERS for bundle in _bundles(Path(folder).expanduser())]
     return [*found, *(InstalledPlugin("vst3", str(bundle), str(bundle)) for bundle in bundles)]
 
 
