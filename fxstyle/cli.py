@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from fxstyle import __version__
-from fxstyle.commands import effects
+from fxstyle.commands import doctor, effects
 from fxstyle.errors import InputError
 
 app = typer.Typer(
@@ -20,6 +20,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(effects.app, name="effects")
+app.add_typer(doctor.app, name="doctor")
 
 
 def main() -> None:

@@ -49,10 +49,14 @@ class Bench:
         spec: The effect.
         renderer: What renders; made with :data:`LIMITS`.
         sample_rate: In Hz.
+        apart: Whether what no renderer can do, such as streams, also runs in worker processes.
     """
 
-    def __init__(self, spec: EffectSpec, renderer: Renderer, sample_rate: int = SAMPLE_RATE) -> None:
+    def __init__(
+        self, spec: EffectSpec, renderer: Renderer, sample_rate: int = SAMPLE_RATE, apart: bool = False
+    ) -> None:
         self.spec = spec
+        self.apart = apart or spec.isolated
         self.renderer = renderer
         self.sample_rate = sample_rate
         self.failed: list[Failed] = []

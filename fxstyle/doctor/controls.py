@@ -24,7 +24,7 @@ ONE_SIDE_DB = -60.0
 PLACES = (0.0, 0.25, 0.5, 0.75, 1.0)
 _GRID = 33
 _HALVINGS = 6
-_MORE_BASES = 5
+_MORE_BASES = 24
 
 
 @dataclass
@@ -55,7 +55,7 @@ def study_controls(
         bench: Where it renders.
         sounds: Mono clips ``(1, samples)``, at least two and equally long.
         bases: Random settings of the others, beside the default.
-        seed: Of those settings. A control that did nothing is tried at five times as many.
+        seed: Of those settings. A control that did nothing is tried at 24 more before it is called dead.
     """
     spec = bench.spec.released
     wide = sounds if spec.channels == "mono" else [as_stereo(a, b) for a, b in zip(sounds, sounds[::-1], strict=True)]
@@ -66,7 +66,7 @@ def study_controls(
         settings = _bases(bench.spec, bases, [seed, 21])
         _move(bench, spec, wide, place, settings, sweep)
         if sweep.reach_db < DEAD_DB:
-            _move(bench, spec, wide, place, _bases(bench.spec, _MORE_BASES * bases, [seed, 22]), sweep)
+            _move(bench, spec, wide, place, _bases(bench.spec, _MORE_BASES, [seed, 22]), sweep)
         mono = None
         if spec.channels == "any":
             alone = _Sweep()
@@ -81,10 +81,19 @@ def study_controls(
 
 
 def _bases(spec: EffectSpec, count: int, seed: list[int]) -> NDArray[np.float32]:
-    """The default and random settings, ``(1 + count, parameters)``; held controls stay at their default."""
+    """The default and random settings, ``(1 + count, parameters)``; held controls stay at their default.
+
+    Switches take turns through their steps instead, so that each step is tried.
+    """
     uniform = replace(spec, sampling="uniform")
-    drawn = [uniform.sample(np.random.default_rng([*seed, number])) for number in range(count)]
-    return np.stack([spec.defaults, *drawn]).astype(np.float32)
+    rows = [spec.defaults.copy()]
+    for number in range(count):
+        drawn = uniform.sample(np.random.default_rng([*seed, number]))
+        for place, parameter in enumerate(spec.parameters):
+            if parameter.kind == "stepped":
+                drawn[place] = (number % parameter.steps + 0.5) / parameter.steps
+        rows.append(drawn)
+    return np.stack(rows).astype(np.float32)
 
 
 def _move(
@@ -144,6 +153,8 @@ def _judge(parameter: Parameter, sweep: _Sweep, mono: float | None, channels: in
             strength_db(DEAD_DB, sweep.reach_db),
         )
         return
+    if parameter.held:
+        return
     if sweep.gain_left_db > float("-inf") or sweep.reach_db > GAIN_DB:
         yield Finding(
             "gain",
@@ -153,12 +164,14 @@ def _judge(parameter: Parameter, sweep: _Sweep, mono: float | None, channels: in
         )
     quiet = float(sweep.sides_db.min())
     if sweep.reach_db > ONE_SIDE_DB and (quiet < DEAD_DB or (mono is not None and mono < DEAD_DB)):
-        still = " and the ".join(
-            side for side, db in zip(("left", "right"), sweep.sides_db, strict=True) if db < DEAD_DB
-        )
-        where = f"it leaves the {still} side alone" if still else "both sides move"
-        dead = "; mono sound does not show it" if mono is not None and mono < DEAD_DB else ""
-        yield Finding("one_sided", f"{name} acts on one side of a stereo sound only: {where}{dead}", (name,))
+        if quiet < DEAD_DB:
+            side = "left" if sweep.sides_db[1] < DEAD_DB else "right"
+            words = f"{name} acts on the {side} side of a stereo sound only"
+        else:
+            words = f"{name} acts on the difference of the sides only"
+        if mono is not None and mono < DEAD_DB:
+            words += "; mono sound does not show it"
+        yield Finding("one_sided", words, (name,))
 
 
 def _steps(

@@ -23,7 +23,7 @@ from fxstyle.doctor.soundness import (
     settings_to_try,
     try_hard_cases,
 )
-from fxstyle.doctor.sounds import Clip, as_stereo, noise, study_clips
+from fxstyle.doctor.sounds import Clip, as_stereo, noise, study_clips, with_pause
 from fxstyle.doctor.timing import check_latency, check_tail
 from fxstyle.effects.renderer import Renderer
 from fxstyle.effects.spec import EffectSpec
@@ -56,12 +56,12 @@ class Plan:
     tails: int = 12
     clips: int = 6
     clip_bases: int = 4
-    seconds: float = 2.0
+    seconds: float = 1.5
     safety: bool = True
     sample_rate: int = SAMPLE_RATE
 
 
-QUICK = Plan(hard=4, sounds=2, bases=2, levels=60, tails=4, clips=3, clip_bases=3, seconds=1.0, safety=False)
+QUICK = Plan(hard=4, sounds=2, bases=2, levels=100, tails=6, clip_bases=2, safety=False)
 """Enough to find what is badly wrong, in about a second for a fast effect."""
 
 
@@ -71,6 +71,7 @@ def examine(
     plan: Plan | None = None,
     recordings: Path | None = None,
     seed: int = 0,
+    apart: bool = False,
     report: Callable[[str], None] = lambda stage: None,
 ) -> Examination:
     """Examine one effect.
@@ -82,6 +83,7 @@ def examine(
         plan: How much is tried.
         recordings: Folder of real sound; ``None`` takes synthetic phrases.
         seed: Another seed tries other settings and clips.
+        apart: Whether what no renderer does also runs in worker processes; always so for isolated effects.
         report: Called with what is done next.
 
     Raises:
@@ -89,7 +91,7 @@ def examine(
     """
     plan = plan or Plan()
     clips = study_clips(recordings, max(plan.sounds, plan.clips), plan.seconds, plan.sample_rate, seed)
-    bench = Bench(spec, renderer, plan.sample_rate)
+    bench = Bench(spec, renderer, plan.sample_rate, apart)
     controls: list[ControlStudy] = []
     findings: list[Finding] = []
     facts: dict[str, Any] = {"seed": seed, "clips": [clip.recording for clip in clips], "sample_rate": plan.sample_rate}
@@ -124,10 +126,10 @@ def _stages(
         return
     report("hard cases")
     try_hard_cases(bench, channels, plan.hard, seed)
-    length = plan.sample_rate // 2
+    length = plan.sample_rate
     mono = [clip.audio for clip in clips]
     pair = mono[0][:, -length:], mono[-1][:, -length:]
-    audio = pair[0] if channels == 1 else as_stereo(*pair)
+    audio = with_pause(pair[0] if channels == 1 else as_stereo(*pair))
     settings = settings_to_try(bench.spec, 3, seed)
     report("repeating")
     yield from check_repeats(bench, audio, settings)

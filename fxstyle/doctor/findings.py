@@ -27,7 +27,7 @@ WARNS = {
     "gain": "the control is nothing but a gain",
     "confounded": "the two controls do the same",
     "stepped": "the control is continuous in name only",
-    "one_sided": "the control acts on one side of a stereo sound only",
+    "one_sided": "the control acts on one side, or on the difference of the sides, only",
     "silent_or_clipped": "too many settings are silent or clipped",
     "latency": "its output comes late",
     "tail": "it sounds longer than its spec says",

@@ -124,7 +124,7 @@ def _jacobian(
     bench: Bench, audio: NDArray[np.float32], setting: NDArray[np.float32], moving: list[int], floor: float, step: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
     """Level per full range ``(levels, controls)`` in dB, and the column of a plain gain; nothing where one failed."""
-    low, high = (np.clip(setting[moving] + way, 0, 1) for way in (-step, step))
+    low, high = np.clip(setting[moving] - step, 0, 1), np.clip(setting[moving] + step, 0, 1)
     rows = np.repeat(setting[None], 2 * len(moving) + 1, axis=0)
     for column, place in enumerate(moving):
         rows[2 * column, place], rows[2 * column + 1, place] = low[column], high[column]
@@ -133,8 +133,7 @@ def _jacobian(
         return None
     power = mel_power(wet, bench.sample_rate).reshape(len(rows), -1)
     levels = level_db(power, floor)
-    width = (rows[1:-1:2, moving] - rows[:-1:2, moving]).diagonal()
-    jacobian = ((levels[1:-1:2] - levels[:-1:2]) / width[:, None]).T
+    jacobian = ((levels[1:-1:2] - levels[:-1:2]) / (high - low)[:, None]).T
     return jacobian, power[-1] / (power[-1] + floor)
 
 
@@ -146,15 +145,15 @@ def _summary(
     gains: list[NDArray[np.float64]],
     clusters: list[str],
 ) -> Study:
-    size = np.stack([np.sqrt(np.mean(np.square(j), axis=0)) for j in columns])
-    active = size > DEAD_DB
-    own = np.stack([_own_share(j, a) for j, a in zip(columns, active, strict=True)])
-    gain = np.stack([_gain_share(j, g) for j, g in zip(columns, gains, strict=True)])
+    size: NDArray[np.float64] = np.stack([np.sqrt(np.mean(np.square(j), axis=0)) for j in columns])
+    active: NDArray[np.bool_] = np.asarray(size > DEAD_DB)
+    own: NDArray[np.float64] = np.stack([_own_share(j, a) for j, a in zip(columns, list(active), strict=True)])
+    gain: NDArray[np.float64] = np.stack([_gain_share(j, g) for j, g in zip(columns, gains, strict=True)])
     own[~active], gain[~active] = np.nan, np.nan
     controls = []
     for k, name in enumerate(names):
         low, high = _interval(size[:, k], clusters)
-        own_db = np.where(active[:, k], size[:, k] * np.sqrt(np.nan_to_num(own[:, k])), 0.0)
+        own_db = size[:, k] * np.sqrt(np.nan_to_num(own[:, k]))
         controls.append(
             Sensitivity(
                 name,

@@ -31,7 +31,7 @@ def check_memory(
 ) -> Iterator[Finding]:
     """Compare new instances in memory filled with two bytes; sets ``facts['memory_checked']``."""
     arguments = (with_all(bench.spec, reset="rebuild"), audio, settings, bench.sample_rate)
-    if bench.spec.isolated:
+    if bench.apart:
         worker = Worker()
         try:
             places = worker.call("function", "fxstyle.doctor.memory:haphazard", arguments)
@@ -46,8 +46,8 @@ def check_memory(
         setting = bench.spec.text(settings[places[0]])
         yield Finding(
             "not_repeatable",
-            f"it reads memory that it never wrote, with {len(places)} of {len(settings)} settings, first with {setting}: "
-            "narrow the range of the control that does it",
+            f"it reads memory that it never wrote, with {len(places)} of {len(settings)} settings, first with "
+            f"{setting}: narrow the range of the control that does it",
         )
 
 
@@ -69,7 +69,7 @@ def haphazard(
                 mallopt(_PERTURB, byte)
                 wet.append(process(audio, values, sample_rate))
             mallopt(_PERTURB, 0)
-            if not np.array_equal(*wet):
+            if not np.array_equal(wet[0], wet[1]):
                 found.append(place)
     finally:
         mallopt(_PERTURB, 0)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fxstyle.doctor.bench import Bench, relative_db, with_all
+from fxstyle.doctor.bench import Bench, change_db, with_all
 from fxstyle.doctor.findings import FAILS, Finding
 from fxstyle.doctor.sounds import hard_cases, noise
 from fxstyle.effects.isolation import open_safely
@@ -61,7 +62,7 @@ def check_repeats(bench: Bench, audio: NDArray[np.float32], settings: NDArray[np
     first, _ = bench.render(audio, settings, fresh)
     again, _ = bench.render(audio, settings, fresh)
     if not np.array_equal(first, again):
-        level = relative_db(np.subtract(again, first, dtype=np.float64), first)
+        level = change_db(again, first)
         yield Finding("not_repeatable", f"{FAILS['not_repeatable']}: the difference lies at {level:.0f} dB")
 
 
@@ -76,7 +77,7 @@ def check_state(
         bench.one(other, settings[place - 1], reused)
         wet, expected = bench.one(audio, setting, reused), bench.one(audio, setting, fresh)
         if not np.array_equal(wet, expected):
-            worst = max(worst, relative_db(np.subtract(wet, expected, dtype=np.float64), expected))
+            worst = max(worst, change_db(wet, expected))
     facts["reset"] = "exact" if worst == float("-inf") else "rebuild"
     facts["state_left_db"] = worst
     if worst > float("-inf"):
@@ -95,9 +96,7 @@ def check_blocks(
     levels = {}
     for block in BLOCKS:
         wet, _ = bench.render(audio, settings, with_all(bench.spec, block=block))
-        levels[block] = max(
-            relative_db(np.subtract(w, e, dtype=np.float64), e) for w, e in zip(wet, whole, strict=True)
-        )
+        levels[block] = max(change_db(w, e) for w, e in zip(wet, whole, strict=True))
     worst = max(levels.values())
     facts["block"] = None if worst == float("-inf") else 512
     facts["block_dependent_db"] = worst
@@ -124,7 +123,7 @@ def check_stream(
             return
         expected = bench.one(audio, setting)
         if not np.array_equal(wet, expected):
-            worst = max(worst, relative_db(np.subtract(wet, expected, dtype=np.float64), expected))
+            worst = max(worst, change_db(wet, expected))
     facts["streams"] = bench.spec.streams and worst == float("-inf")
     if worst > float("-inf"):
         yield Finding("streams", f"in pieces it differs by {worst:.0f} dB from one call: set streams to false")
@@ -132,7 +131,8 @@ def check_stream(
 
 def _streamed(bench: Bench, audio: NDArray[np.float32], setting: NDArray[np.float32]) -> NDArray[np.float32]:
     values = bench.spec.to_units(setting)
-    stream = open_safely(bench.spec, values, bench.sample_rate, len(audio))
+    spec = replace(bench.spec, isolated=bench.apart)
+    stream = open_safely(spec, values, bench.sample_rate, len(audio))
     cuts = np.cumsum([1, 700, 64, 512, 3001, 17])
     pieces = [stream.process(piece) for piece in np.split(audio, cuts[cuts < audio.shape[1]], axis=1)]
     return np.concatenate([*pieces, stream.finish()], axis=1)

@@ -72,6 +72,17 @@ def as_stereo(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[n
     return np.concatenate([0.75 * one + 0.25 * other, 0.25 * one + 0.75 * other]).astype(np.float32)
 
 
+def with_pause(audio: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Sound ``(channels, samples)`` that dies away, is silent for half of its length and comes again.
+
+    Some effects do something to what is nearly silent at the end of a call.
+    """
+    quarter = audio.shape[1] // 4
+    paused = audio.copy()
+    paused[:, quarter : 3 * quarter] = 0
+    return paused
+
+
 def noise(channels: int, samples: int, seed: int = 0, level_db: float = LEVEL_DB) -> NDArray[np.float32]:
     """Noise ``(channels, samples)`` with a peak near the level and other samples on each side."""
     drawn = np.random.default_rng([seed, channels, samples]).uniform(-1, 1, (channels, samples))

@@ -1,0 +1,114 @@
+"""``fxstyle doctor``: what is wrong with a plugin, and which of its controls sound can tell apart."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fxstyle.errors import InputError
+
+if TYPE_CHECKING:
+    from fxstyle.doctor.findings import Examination
+    from fxstyle.effects.spec import EffectSpec
+
+app = typer.Typer(
+    help="Examine effects: what is wrong with one, and what its controls do.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+_RECORDINGS = typer.Option(metavar="DIR", help="Folder of recordings to use; synthetic phrases otherwise.")
+_SEED = typer.Option(min=0, help="Another seed tries other settings and clips.")
+
+
+@app.command("plugin")
+def examine_plugin(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME|PATH|URI", help="An effect, a YAML file, a .vst3 or .lv2 bundle, or a URI.")
+    ],
+    recordings: Annotated[Path | None, _RECORDINGS] = None,
+    seed: Annotated[int, _SEED] = 0,
+    quick: Annotated[bool, typer.Option("--quick", help="Try less, and leave out speed and threads.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of tables.")] = False,
+    out: Annotated[Path | None, typer.Option(metavar="FILE.json", help="Write the JSON to a file.")] = None,
+    write: Annotated[
+        Path | None, typer.Option(metavar="FILE.yaml", help="Write an effect for conf/effects with what was found.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that are already there.")] = False,
+    time_limit: Annotated[float, typer.Option(min=0.1, help="Longest time of one render, in s.")] = 20.0,
+    memory_limit: Annotated[float, typer.Option(min=1, help="Memory a plugin may take, in MB.")] = 1024.0,
+) -> None:
+    """Examine an effect in processes of its own; exit code 1 says that it cannot be used.
+
+    FAIL: does not load, crashes, hangs, takes too much memory, gives NaN, does not repeat itself. WARN: what to know.
+    """
+    from datetime import date
+
+    from fxstyle.doctor import advice
+    from fxstyle.doctor.bench import LIMITS
+    from fxstyle.doctor.examine import QUICK, Plan, examine
+    from fxstyle.effects.processes import ProcessRenderer
+
+    if write is not None:
+        advice.check_target(write, overwrite)
+    if out is not None and out.exists() and not overwrite:
+        raise InputError(f"{out} is already there: add --overwrite or give another name")
+    if recordings is not None and not recordings.is_dir():
+        raise InputError(f"--recordings {recordings} is not a folder: give a folder of sound files")
+    spec = _load(name)
+    renderer = ProcessRenderer(1, LIMITS, time_limit_seconds=time_limit, memory_limit_mb=memory_limit)
+    try:
+        examination = examine(
+            spec, renderer, QUICK if quick else Plan(), recordings, seed, apart=True, report=_stage(spec.name)
+        )
+    finally:
+        renderer.close()
+    _show(examination, as_json, out)
+    if examination.fails:
+        if write is not None:
+            print(f"fxstyle: {write} was not written: the effect cannot be used", file=sys.stderr)
+        raise typer.Exit(1)
+    if write is not None:
+        advice.write_effect(write, examination, date.today(), f"fxstyle doctor plugin {name} --seed {seed}")
+        print(f"Wrote {write}", file=sys.stderr)
+
+
+def _show(examination: Examination, as_json: bool, out: Path | None) -> None:
+    from fxstyle.doctor import tables
+    from fxstyle.writing import write_text
+
+    text = json.dumps(tables.as_json(examination), indent=2, ensure_ascii=False, allow_nan=False)
+    if out is not None:
+        write_text(out, text + "\n")
+    if as_json:
+        print(text)
+    else:
+        tables.print_examination(examination)
+
+
+def _load(name: str) -> EffectSpec:
+    """The effect; a plugin that is there but does not survive being loaded has failed, which is exit code 1."""
+    from fxstyle.effects.renderer import RenderError
+    from fxstyle.run.catalogue import find_effect
+
+    try:
+        return find_effect(name)
+    except InputError as error:
+        cause: BaseException | None = error
+        while cause is not None and not isinstance(cause, RenderError):
+            cause = cause.__cause__
+        if cause is None:
+            raise
+        print(f"fxstyle: FAIL load: {error}", file=sys.stderr)
+        raise typer.Exit(1) from error
+
+
+def _stage(name: str) -> Callable[[str], None]:
+    """Says on a terminal what is done next."""
+    if not sys.stderr.isatty():
+        return lambda stage: None
+    return lambda stage: print(f"\r{name}: {stage} ...\033[K", end="\r", file=sys.stderr, flush=True)
