@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from fxstyle.effects.lv2.description import Description, describe
 from fxstyle.effects.lv2.discovery import parameters_of
+from fxstyle.effects.lv2.instance import Prepared
 from fxstyle.effects.lv2.refusals import refuse_controls, refuse_plugin
 from fxstyle.effects.lv2.running import Controls, Running, Spare
 from fxstyle.effects.lv2_presets import read_lv2_presets
@@ -47,6 +48,7 @@ def build(spec: EffectSpec) -> Process:
     """Build an LV2 effect; see :data:`fxstyle.effects.hosts.Process`."""
     plugin = _plugin(spec.name, spec.plugin, dict(spec.settings))
     refuse_plugin(plugin, f"effects.{spec.name}", spec.block)
+    prepared = Prepared(plugin)
     to_ports = Controls(plugin, spec)
     spare = Spare()
     kept: dict[tuple[int, float], Running] = {}
@@ -57,7 +59,7 @@ def build(spec: EffectSpec) -> Process:
         if spec.reset == "exact" and key in kept and samples <= kept[key].longest:
             kept[key].restart(controls)
             return kept[key]
-        new = Running(plugin, channels, controls, sample_rate, spec.block or samples, spec.block, spare)
+        new = Running(prepared, channels, controls, sample_rate, spec.block or samples, spec.block, spare)
         if spec.reset == "exact":
             if key in kept:
                 kept[key].close()
@@ -70,7 +72,7 @@ def build(spec: EffectSpec) -> Process:
             return audio.copy()
         effect = running(values, channels, sample_rate, samples)
         try:
-            if plugin.latency_port is not None:
+            if prepared.latency_port is not None:
                 stream = BlockStream(effect.step, channels, spec.block, effect.latency)
                 return np.concatenate([stream.process(audio), stream.finish()], axis=1)
             missing = -samples % (spec.block or samples)
@@ -89,7 +91,7 @@ def open_stream(spec: EffectSpec, values: NDArray[np.float64], sample_rate: floa
     refuse_plugin(plugin, f"effects.{spec.name}", spec.block)
     controls = Controls(plugin, spec)(values, sample_rate)
     longest = spec.block or _LONGEST_PIECE
-    effect = Running(plugin, channels, controls, sample_rate, longest, spec.block, Spare())
+    effect = Running(Prepared(plugin), channels, controls, sample_rate, longest, spec.block, Spare())
     return BlockStream(effect.step, channels, spec.block, effect.latency)
 
 

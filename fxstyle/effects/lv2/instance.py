@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import weakref
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fxstyle.effects.lv2.abi import EVENT_BYTES, Features, Library, features, load_library, starting, uri_number
+from fxstyle.effects.lv2.abi import EVENT_BYTES, Library, features, load_library, starting, uri_number
 from fxstyle.effects.lv2.description import Description
+from fxstyle.effects.lv2.routing import routes
 from fxstyle.effects.lv2.vocabulary import ATOM
 from fxstyle.errors import InputError
 
@@ -17,11 +17,38 @@ _HEAD = 8
 """Bytes of an event buffer's head: its size and its type."""
 
 
+class Prepared:
+    """A loaded plugin and what every instance of it needs to know, looked up once.
+
+    Args:
+        plugin: The plugin.
+
+    Raises:
+        InputError: When it does not load.
+    """
+
+    def __init__(self, plugin: Description) -> None:
+        self.uri = plugin.uri
+        self.library = load_library(plugin.binary, plugin.uri, plugin.bundle)
+        self.routes = {1: routes(plugin, 1), 2: routes(plugin, 2)}
+        late = plugin.latency_port
+        self.latency_port = None if late is None else late.index
+        self.controls = [port.index for port in plugin.ports if port.kind == "control"]
+        self.event_inputs = [port.index for port in plugin.select("atom", is_input=True)]
+        self.event_outputs = [port.index for port in plugin.select("atom", is_input=False)]
+        self.unused = [port.index for port in plugin.ports if port.kind in ("cv", "other")]
+        size = max([EVENT_BYTES, *(port.bytes for port in plugin.ports)])
+        self.event_words = -(-size // 8) * 2
+        # An empty sequence is a head of 8 bytes, with nothing after it.
+        self.no_events = np.array([_HEAD, uri_number(f"{ATOM}Sequence"), 0, 0], dtype=np.uint32)
+        self.room = np.array([size - _HEAD, uri_number(f"{ATOM}Chunk")], dtype=np.uint32)
+
+
 class Instance:
     """One plugin instance with all ports but the audio ones connected; it belongs to one thread at a time.
 
     Args:
-        plugin: Which plugin.
+        prepared: Which plugin.
         controls: The values of its control ports by port index, ``(ports,)`` float32, as the plugin takes them.
         sample_rate: In Hz.
         longest: Most samples of a call.
@@ -31,37 +58,36 @@ class Instance:
         controls: The values that its control ports point to, its control outputs among them.
 
     Raises:
-        InputError: When the plugin does not load or does not start.
+        InputError: When the plugin does not start.
     """
 
     def __init__(
-        self,
-        plugin: Description,
-        controls: NDArray[np.float32],
-        sample_rate: float,
-        longest: int,
-        block: int | None,
+        self, prepared: Prepared, controls: NDArray[np.float32], sample_rate: float, longest: int, block: int | None
     ) -> None:
-        library = load_library(plugin.binary, plugin.uri, plugin.bundle)
+        library = prepared.library
         given = features(float(sample_rate), longest, block)
         with starting:
             handle = library.instantiate(library.descriptor, sample_rate, library.bundle, given.address)
         if not handle:
-            raise InputError(f"LV2 plugin {plugin.uri} does not start at {sample_rate:g} Hz: try another sample rate")
+            raise InputError(f"LV2 plugin {prepared.uri} does not start at {sample_rate:g} Hz: try another sample rate")
         self.controls = controls.copy()
         self._handle = handle
         self._library = library
-        size = max([EVENT_BYTES, *(port.bytes for port in plugin.ports)])
-        self._room = np.array([size - _HEAD, uri_number(f"{ATOM}Chunk")], dtype=np.uint32)
-        # An empty sequence is a head of 8 bytes, with nothing after it.
-        incoming = np.array([_HEAD, uri_number(f"{ATOM}Sequence"), 0, 0], dtype=np.uint32)
-        outputs = len(plugin.select("atom", is_input=False))
-        self._events = np.zeros((outputs, -(-size // 8) * 2), dtype=np.uint32)
-        _connect_all(plugin, library, handle, self.controls, incoming, self._events)
+        self._room = prepared.room
+        self._events = np.zeros((len(prepared.event_outputs), prepared.event_words), dtype=np.uint32)
+        connect, first = library.connect_port, self.controls.ctypes.data
+        for port in prepared.controls:
+            connect(handle, port, first + 4 * port)
+        for port in prepared.event_inputs:
+            connect(handle, port, prepared.no_events.ctypes.data)
+        for port, memory in zip(prepared.event_outputs, self._events, strict=True):
+            connect(handle, port, memory.ctypes.data)
+        for port in prepared.unused:
+            connect(handle, port, None)
         if library.activate:
             library.activate(handle)
         # Ports point into these arrays, which must stay until the plugin has gone.
-        self._end = weakref.finalize(self, _stop, library, handle, given, self.controls, incoming, self._events)
+        self._end = weakref.finalize(self, _stop, library, handle, prepared, given, self.controls, self._events)
 
     def run(self, ports: list[tuple[int, int]], samples: int, block: int) -> None:
         """Process sound.
@@ -102,27 +128,7 @@ class Instance:
         self._end()
 
 
-def _connect_all(
-    plugin: Description,
-    library: Library,
-    handle: int,
-    controls: NDArray[np.float32],
-    incoming: NDArray[np.uint32],
-    outgoing: NDArray[np.uint32],
-) -> None:
-    """Connect the control, event and unused ports."""
-    first = controls.ctypes.data
-    buffers = iter(row.ctypes.data for row in outgoing)
-    for port in plugin.ports:
-        if port.kind == "control":
-            library.connect_port(handle, port.index, first + 4 * port.index)
-        elif port.kind == "atom":
-            library.connect_port(handle, port.index, incoming.ctypes.data if port.is_input else next(buffers))
-        elif port.kind != "audio":
-            library.connect_port(handle, port.index, None)
-
-
-def _stop(library: Library, handle: int, *kept: Features | NDArray[Any]) -> None:
+def _stop(library: Library, handle: int, *kept: object) -> None:
     with starting:
         if library.deactivate:
             library.deactivate(handle)

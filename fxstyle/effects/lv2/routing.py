@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from fxstyle.effects.lv2.description import Description
-from fxstyle.errors import InputError
 
 MID = 2
 """The row after left and right that holds their mean."""
@@ -29,18 +29,13 @@ class Route:
         return any(row == MID for _, row in self.inputs)
 
 
-def routes(plugin: Description, channels: int) -> tuple[Route, ...]:
-    """One route for each instance that a sound of so many channels needs.
+def routes(plugin: Description, channels: Literal[1, 2]) -> tuple[Route, ...]:
+    """One route for each instance that mono or stereo sound needs.
 
     Mono sound goes to both inputs of a stereo plugin, and its left output is taken. On stereo sound a mono plugin runs
     twice, a plugin with one input hears the mean, and one with one output gives both sides the same. Side-chain inputs
     and those after the second hear silence.
-
-    Raises:
-        InputError: For more than two channels.
     """
-    if channels not in (1, 2):
-        raise InputError(f"LV2 effects take mono or stereo sound, not {channels} channels: mix it down first")
     sources = plugin.select("audio", is_input=True)
     mains = [port for port in sources if "isSideChain" not in port.hints][:2] or list(sources[:1])
     outputs = plugin.select("audio", is_input=False)

@@ -6,9 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fxstyle.effects.lv2.description import Description
-from fxstyle.effects.lv2.instance import Instance
-from fxstyle.effects.lv2.routing import Route, routes
+from fxstyle.effects.lv2.instance import Instance, Prepared
+from fxstyle.effects.lv2.routing import Route
 from fxstyle.effects.spec import EffectSpec
+from fxstyle.errors import InputError
 
 
 class Controls:
@@ -34,8 +35,10 @@ class Controls:
         natives = self._start.copy()
         for (parameter, port), value in zip(self._parameters, values.tolist(), strict=True):
             natives[port.index] = parameter.to_native(value)
-        natives[self._whole] = np.round(natives[self._whole])
-        natives[self._scaled] *= sample_rate
+        if self._whole:
+            natives[self._whole] = np.round(natives[self._whole])
+        if self._scaled:
+            natives[self._scaled] *= sample_rate
         return natives.astype(np.float32)
 
 
@@ -57,7 +60,7 @@ class Running:
     """An effect in the middle of a sound; it belongs to one thread at a time.
 
     Args:
-        plugin: The plugin.
+        prepared: The plugin.
         channels: Channels of the sound.
         controls: Values of the control ports.
         sample_rate: In Hz.
@@ -66,12 +69,12 @@ class Running:
         spare: Memory for what nobody hears.
 
     Raises:
-        InputError: When the plugin does not load or does not start.
+        InputError: For more than two channels, or when the plugin does not start.
     """
 
     def __init__(
         self,
-        plugin: Description,
+        prepared: Prepared,
         channels: int,
         controls: NDArray[np.float32],
         sample_rate: float,
@@ -79,16 +82,16 @@ class Running:
         block: int | None,
         spare: Spare,
     ) -> None:
-        self._routes = routes(plugin, channels)
+        self._routes = _routes(prepared, channels)
         self.longest = longest
         self._spare = spare
         self._needs_mid = any(route.needs_mid for route in self._routes)
         self._both_alike = channels == 2 and len(self._routes) == 1 and len(self._routes[0].outputs) == 1
-        self._latency_port = plugin.latency_port
+        self._latency_port = prepared.latency_port
         self._instances: list[Instance] = []
         try:
             for _ in self._routes:
-                self._instances.append(Instance(plugin, controls, sample_rate, longest, block))
+                self._instances.append(Instance(prepared, controls, sample_rate, longest, block))
         except BaseException:
             self.close()
             raise
@@ -107,7 +110,7 @@ class Running:
         """Samples that the plugin says it is late."""
         if self._latency_port is None:
             return 0
-        late = float(self._instances[0].controls[self._latency_port.index])
+        late = float(self._instances[0].controls[self._latency_port])
         return max(0, round(late)) if np.isfinite(late) else 0
 
     def restart(self, controls: NDArray[np.float32]) -> None:
@@ -134,3 +137,9 @@ class Running:
                 else:
                     moving.append((port, first + row * rows.strides[0]))
         instance.run(moving, samples, size)
+
+
+def _routes(prepared: Prepared, channels: int) -> tuple[Route, ...]:
+    if channels not in prepared.routes:
+        raise InputError(f"LV2 effects take mono or stereo sound, not {channels} channels: mix it down first")
+    return prepared.routes[channels]
