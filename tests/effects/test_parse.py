@@ -5,10 +5,11 @@ import re
 from typing import Any
 
 import pytest
+import yaml
 
-from fxstyle.effects.parse import parse_effect, parse_effects
+from fxstyle.effects.parse import as_config, parse_effect, parse_effects
 from fxstyle.errors import InputError
-from tests.effects.catalogue import configs
+from tests.effects.catalogue import built_in, configs
 
 pytestmark = pytest.mark.unit
 
@@ -124,3 +125,59 @@ def test_mono_sound_holds_the_width_of_the_reverb() -> None:
     width = [p.name for p in parse_effects(reverb, 1).train[0].parameters if p.held]
     assert width == ["width"]
     assert not any(p.held for p in parse_effects(reverb, 2).train[0].parameters)
+
+
+@pytest.mark.parametrize("name", built_in())
+def test_an_effect_and_its_config_are_the_same(name: str) -> None:
+    spec = parse_effect(name, configs()[name])
+    written = yaml.safe_load(yaml.safe_dump(as_config(spec), sort_keys=False))
+    assert parse_effect(name, written) == spec
+
+
+def test_what_is_at_its_default_is_not_written() -> None:
+    assert as_config(parse_effect("drive", DRIVE)) == DRIVE
+    chained = {"host": "chain", "links": {"a": DRIVE, "b": DRIVE}, "bypassable": ["b"]}
+    assert as_config(parse_effect("both", chained)) == chained
+
+
+def test_presets_and_findings_come_from_the_config() -> None:
+    config = {**DRIVE, "presets": {"hot": {"drive_db": 40}}, "sampling": "presets", "warnings": ["gain: drive_db"]}
+    spec = parse_effect("drive", config)
+    assert spec.preset("hot").values == (("drive_db", 40),)
+    assert spec.warnings == ("gain: drive_db",)
+    assert as_config(spec) == config
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({**DRIVE, "presets": {"hot": {"drive": 40}}}, "preset 'hot': effect 'drive' has no parameter 'drive'"),
+        ({**DRIVE, "presets": {"hot": 40}}, "effects.drive.presets.hot must be a mapping"),
+        ({**DRIVE, "sampling": "presets"}, "there are no presets"),
+        (
+            {"host": "chain", "links": {"a": DRIVE}, "bypassable": ["b"]},
+            "has no link 'b' that could be bypassed; choose from a",
+        ),
+        ({"host": "lv2", "plugin": ""}, "effects.drive.plugin: give the URI of an LV2 plugin"),
+        ({"host": "lv2", "plugin": "urn:nowhere"}, "urn:nowhere"),
+        ({"host": "vst3", "plugin": "nowhere.vst3"}, r"nowhere\.vst3"),
+    ],
+)
+def test_more_mistakes_are_named(config: Any, message: str) -> None:
+    with pytest.raises(InputError, match=message) as refused:
+        parse_effect("drive", config)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"host": "vst9", "path": "x"}, "unknown host 'vst9'"),
+        ({"host": "lv2", "uri": "urn:nowhere"}, "urn:nowhere"),
+        ({"host": "lv2", "uri": "urn:nowhere", "colour": 1}, "unknown key 'colour'"),
+        ({"host": "vst3", "path": "nowhere.vst3", "plugin_name": "Loud"}, r"nowhere\.vst3"),
+    ],
+)
+def test_a_config_may_be_one_plugin(config: Any, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        parse_effects(config, 1)

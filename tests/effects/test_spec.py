@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import os
 import pickle
+import subprocess
+import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fxstyle.effects.parameter import Parameter
+from fxstyle.effects.preset import Preset
 from fxstyle.effects.spec import EffectSpec, chain
 from fxstyle.errors import InputError
 
@@ -185,3 +190,115 @@ def test_specs_pickle() -> None:
     again = pickle.loads(pickle.dumps(chain("both", (FILTER,))))
     assert again == chain("both", (FILTER,))
     assert hash(again) == hash(chain("both", (FILTER,)))
+
+
+@settings(deadline=None, max_examples=100)
+@given(parameters(), st.floats(-100, 100), st.floats(0.1, 100), POSITIONS)
+def test_native_values_follow_the_position(parameter: Parameter, first: float, span: float, position: float) -> None:
+    count = parameter.steps or 2
+    natives = tuple(first + span * step for step in range(count))
+    twin = replace(parameter, native=natives)
+    value = float(twin.to_unit(position))
+    expected = natives[0] + (natives[-1] - natives[0]) * position
+    if parameter.steps:
+        assert twin.to_native(value) in natives
+    else:
+        assert twin.to_native(value) == pytest.approx(expected, rel=1e-6, abs=1e-6 * span)
+    assert twin.from_native(twin.to_native(value)) == pytest.approx(value, rel=1e-6, abs=1e-6)
+
+
+def test_without_native_values_the_unit_s_are_the_plugin_s() -> None:
+    assert FREQUENCY.native_name == FREQUENCY.name
+    assert FREQUENCY.to_native(440.0) == 440.0
+    assert replace(FREQUENCY, symbol="f").native_name == "f"
+    switch = Parameter("mode", 0, 2, 0, steps=3, labels=("a", "b", "c"), native=(1, 5, 7))
+    assert [switch.to_native(value) for value in (0, 1, 2)] == [1, 5, 7]
+    assert switch.from_native(5.4) == 1
+    with pytest.raises(InputError, match="native must hold two values, for low and high"):
+        replace(FREQUENCY, native=(1.0,))
+    with pytest.raises(InputError, match="native must hold 3 values, one for each step"):
+        replace(switch, native=(1.0, 2.0))
+
+
+LOUD = Preset("loud", (("frequency", 1000), ("mode", "high")))
+SOFT = Preset("soft", (("frequency", 100),))
+
+
+def test_presets_are_positions_by_name() -> None:
+    spec = replace(FILTER, presets=(LOUD, SOFT))
+    assert spec.preset("loud") is LOUD
+    values = spec.to_units(spec.preset_positions(LOUD))
+    assert values[0] == pytest.approx(1000, rel=1e-5)
+    assert spec.parameters[2].labels[round(values[2])] == "high"
+    # What a preset does not name is at its default.
+    np.testing.assert_array_equal(spec.preset_positions(SOFT)[1:], spec.defaults[1:])
+    with pytest.raises(InputError, match="has no preset 'warm'; it has: loud, soft"):
+        spec.preset("warm")
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"frequenzy": 1}, "effect 'filter' has no parameter 'frequenzy'; choose from frequency, width, mode"),
+        ({"frequency": 1e6}, "effect 'filter': frequency must lie between .* Hz, not 1e\\+06"),
+        ({"frequency": "high"}, "frequency must be a number, not 'high'"),
+        ({"mode": "loud"}, "mode must be one of low, .*high, not 'loud'"),
+        ({"frequency": float("nan")}, "frequency must lie between"),
+    ],
+)
+def test_settings_that_do_not_exist_are_refused(values: dict[str, float | str], words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        FILTER.positions(values)
+    with pytest.raises(InputError, match=f"preset 'bad': .*{words.split('effect')[-1]}"):
+        replace(FILTER, presets=(Preset("bad", tuple(values.items())),))
+
+
+def test_sampling_around_presets() -> None:
+    still = replace(FILTER, presets=(LOUD, SOFT), sampling="presets")
+    rng = np.random.default_rng(0)
+    drawn = {tuple(still.sample(rng)) for _ in range(50)}
+    assert drawn == {tuple(still.preset_positions(preset)) for preset in (LOUD, SOFT)}
+    shaken = replace(still, jitter=0.05)
+    positions = np.stack([shaken.sample(rng) for _ in range(2000)])
+    assert (positions >= 0).all()
+    assert (positions <= 1).all()
+    # Switches stay where a preset puts them; other controls spread around it.
+    assert set(positions[:, 2]) == {shaken.preset_positions(preset)[2] for preset in (LOUD, SOFT)}
+    near = positions[positions[:, 2] == shaken.preset_positions(LOUD)[2], 0]
+    assert near.std() == pytest.approx(0.05, rel=0.1)
+    assert near.mean() == pytest.approx(shaken.preset_positions(LOUD)[0], abs=0.01)
+    held = replace(shaken, parameters=(replace(FREQUENCY, held=True), *FILTER.parameters[1:]))
+    assert {held.sample(rng)[0] for _ in range(20)} == {held.defaults[0]}
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"sampling": "presets"}, "effects.filter.sampling: there are no presets"),
+        ({"sampling": "random"}, "sampling must be uniform or presets, not 'random'"),
+        ({"jitter": -1}, "jitter must lie between 0 and 1, not -1"),
+        ({"reset": "maybe"}, "reset must be rebuild or exact, not 'maybe'"),
+        ({"isolated": "yes"}, "isolated must be true or false, not 'yes'"),
+        ({"loudness_match": 1}, "loudness_match must be true or false, not 1"),
+    ],
+)
+def test_impossible_options_are_refused(options: dict[str, object], words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        replace(FILTER, **options)
+
+
+def test_specs_are_found_again_in_another_process() -> None:
+    """Texts hash differently there: a hash that travelled along would hide the spec from its own copy."""
+    hash(FILTER)
+    program = (
+        "import pickle, sys\nspec = pickle.loads(sys.stdin.buffer.read())\n"
+        "from dataclasses import replace\nassert replace(spec) in {spec: 1}"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        input=pickle.dumps(FILTER),
+        env={**os.environ, "PYTHONHASHSEED": "12345"},
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr.decode()
