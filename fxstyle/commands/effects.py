@@ -177,7 +177,9 @@ def _render(plan: RenderPlan) -> RenderedFile:
 
 
 def _report(plan: RenderPlan, done: RenderedFile) -> None:
-    """One line for what was written, and one on stderr for what was clipped."""
+    """One line for what was written, and one on stderr for what was clipped or silent."""
+    from fxstyle.audio.levels import SILENCE_DB
+
     if done.clipped:
         print(
             f"fxstyle: warning: {done.clipped} samples above full scale were clipped, the first at "
@@ -185,9 +187,14 @@ def _report(plan: RenderPlan, done: RenderedFile) -> None:
             "turn the effect down with --set",
             file=sys.stderr,
         )
+    elif done.peak_db < SILENCE_DB:
+        print(
+            f"fxstyle: warning: the output is silent (peak {done.peak_db:.1f} dBFS): try other settings",
+            file=sys.stderr,
+        )
     tail = f" with a tail of {done.tail_frames / done.sample_rate:g} s" if done.tail_frames else ""
     print(
         f"Wrote {plan.target}: {plan.spec.name}, {done.frames / done.sample_rate:.2f} s{tail} "
         f"({'mono' if done.channels == 1 else 'stereo'}, {done.subtype}, {done.sample_rate} Hz, "
-        f"peak {done.peak_db:.1f} dBFS)"
+        f"peak {round(done.peak_db, 1) + 0.0:.1f} dBFS)"
     )

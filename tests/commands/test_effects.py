@@ -222,6 +222,17 @@ def test_clipping_is_told(run: Run, tmp_path: Path) -> None:
     assert np.abs(read_audio(tmp_path / "float.wav")[0]).max() > 1.7
 
 
+def test_silent_output_is_told(run: Run, dry: Path, tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "quiet.wav", noise(1, 6000).T / 1000, RATE, subtype="FLOAT")
+    code, out, err = run(
+        "effects", "render", "gain", "--set", "gain_db=-18", tmp_path / "quiet.wav", tmp_path / "wet.wav"
+    )
+    assert code == 0
+    assert err.startswith("fxstyle: warning: the output is silent (peak -")
+    assert out.startswith("Wrote ")
+    assert run("effects", "render", "gain", dry, tmp_path / "loud.wav")[2] == ""
+
+
 def test_long_files_through_effects_that_cannot_stream_are_told(
     run: Run, dry: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

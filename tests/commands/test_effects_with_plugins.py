@@ -13,9 +13,12 @@ import soundfile
 from fxstyle.audio.files import read_audio
 from fxstyle.effects.file_rendering import plan_render, render_file
 from fxstyle.effects.hosts import build
+from fxstyle.effects.isolation import IsolatedStream
 from fxstyle.effects.spec import EffectSpec
 from tests.commands.conftest import Run
 from tests.effects.catalogue import RATE, effect, noise, with_plugins
+from tests.effects.native import trap
+from tests.effects.test_processes import children
 
 pytestmark = pytest.mark.system
 
@@ -127,3 +130,28 @@ def test_installed_plugins_are_listed(run: Run) -> None:
     }
     assert found[OVERDRIVE] == "lv2"
     assert found[COMPRESSOR] == "vst3"
+
+
+@pytest.mark.parametrize(
+    ("deed", "words"),
+    [
+        ("crash", "effect 'crash' crashed (SIGSEGV), at 0.000 s of "),
+        ("crash_at_start", "effect 'crash_at_start' crashed (SIGSEGV), at 0.000 s of "),
+        ("hang", "effect 'hang' hung: it was stopped after 1 s, at 0.000 s of "),
+        ("not_a_number", "effect 'not_a_number' gave NaN or infinite samples, at 0.0"),
+    ],
+)
+def test_plugins_that_go_wrong_lose_the_render_and_nothing_else(
+    run: Run, dry: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, deed: str, words: str
+) -> None:
+    monkeypatch.setattr(IsolatedStream.__init__, "__defaults__", (1.0,))
+    bundle, before = trap(tmp_path, deed), children()
+    code, out, err = run("effects", "render", bundle, "--set", "danger=0.95", dry, tmp_path / "wet.wav")
+    assert (code, out) == (1, "")
+    assert err.startswith(f"fxstyle: {words}")
+    assert "with danger 0.95; nothing was written: try other settings\n" in err
+    assert err.count("\n") == 1
+    assert {path.name for path in tmp_path.iterdir()} == {f"{deed}.lv2", "dry.wav"}
+    assert children() == before
+    if deed != "crash_at_start":
+        assert run("effects", "render", bundle, "--set", "danger=0.5", dry, tmp_path / "wet.wav")[0] == 0
