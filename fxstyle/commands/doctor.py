@@ -112,3 +112,65 @@ def _stage(name: str) -> Callable[[str], None]:
     if not sys.stderr.isatty():
         return lambda stage: None
     return lambda stage: print(f"\r{name}: {stage} ...\033[K", end="\r", file=sys.stderr, flush=True)
+
+
+@app.command("identifiability")
+def study_identifiability(
+    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Effects, or sets of effects.")],
+    recordings: Annotated[Path | None, _RECORDINGS] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE.md", help="Write a page and, beside it, the same as .csv.")
+    ] = None,
+    clips: Annotated[int, typer.Option(min=1, help="Recordings, one clip of each.")] = 32,
+    bases: Annotated[int, typer.Option(min=1, help="Random settings on each clip.")] = 8,
+    seconds: Annotated[float, typer.Option(min=0.1, max=30, help="Length of a clip, in s.")] = 2.0,
+    seed: Annotated[int, _SEED] = 0,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that are already there.")] = False,
+) -> None:
+    """Differentiate through effects and rank their controls by what sound tells of them, with mono sound."""
+    from fxstyle.doctor import identifiability_page as pages
+    from fxstyle.doctor.bench import LIMITS, SAMPLE_RATE, Bench
+    from fxstyle.doctor.identifiability import study
+    from fxstyle.doctor.sounds import study_clips
+    from fxstyle.effects.processes import ProcessRenderer
+    from fxstyle.writing import write_text
+
+    if recordings is not None and not recordings.is_dir():
+        raise InputError(f"--recordings {recordings} is not a folder: give a folder of sound files")
+    if out is not None:
+        if out.suffix != ".md":
+            raise InputError(f"--out {out}: give a name that ends in .md")
+        if (there := next((path for path in (out, out.with_suffix(".csv")) if path.exists()), None)) and not overwrite:
+            raise InputError(f"{there} is already there: add --overwrite or give another name")
+    specs = [spec.for_channels(1) if spec.channels == "any" else spec for spec in _members(names)]
+    sounds = study_clips(recordings, clips, seconds, SAMPLE_RATE, seed)
+    renderer = ProcessRenderer(1, LIMITS)
+    try:
+        studies = []
+        for spec in specs:
+            studies.append(study(Bench(spec, renderer), sounds, bases, seed))
+            if sys.stderr.isatty():
+                print(f"{spec.name}: {studies[-1].settings} settings", file=sys.stderr)
+    finally:
+        renderer.close()
+    command = f"fxstyle doctor identifiability {' '.join(names)} --clips {clips} --bases {bases} --seconds {seconds:g}"
+    command += f" --seed {seed}" + (" --recordings RECORDINGS" if recordings is not None else "")
+    origin = pages.Origin(
+        command, pages.commit(), pages.machine(), len(sounds), bases, seconds, SAMPLE_RATE, seed, recordings is not None
+    )
+    if out is None:
+        print(pages.page(studies, origin, ""), end="")
+        return
+    table = out.with_suffix(".csv")
+    write_text(table, pages.table(studies))
+    write_text(out, pages.page(studies, origin, table.name))
+    print(f"Wrote {out} and {table}: {len(studies)} effects on {len(sounds)} recordings")
+
+
+def _members(names: list[str]) -> list[EffectSpec]:
+    """The effects of names of effects and of sets, each once, in order."""
+    from fxstyle.run.catalogue import find_effect, list_entries
+
+    sets = {entry.name: entry.members for entry in list_entries() if entry.kind == "set"}
+    wanted = [member for name in names for member in (sum(sets[name], ()) if name in sets else (name,))]
+    return [find_effect(name) for name in dict.fromkeys(wanted)]

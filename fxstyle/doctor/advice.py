@@ -13,7 +13,7 @@ import yaml
 
 from fxstyle.doctor.controls import DEAD_DB
 from fxstyle.doctor.findings import Examination
-from fxstyle.doctor.timing import LONGEST_TAIL_SECONDS, TAIL_SLACK_SECONDS
+from fxstyle.doctor.timing import TAIL_SLACK_SECONDS
 from fxstyle.effects.parameter import Parameter
 from fxstyle.effects.parse import as_config, parse_effect
 from fxstyle.effects.spec import EffectSpec
@@ -49,9 +49,7 @@ def advised(examination: Examination) -> EffectSpec:
     """
     spec, facts = examination.spec, examination.facts
     named = {code: {p for f in examination.warns if f.code == code for p in f.parameters} for code in _ABOUT_CONTROLS}
-    unheard = {
-        c.name for c in examination.controls if c.reach_mono_db is not None and c.reach_mono_db < c.reach_db - 40
-    }
+    unheard = {c.name for c in examination.controls if c.reach_mono_db is not None and c.reach_mono_db < DEAD_DB}
     records = list(examination.records)
     if spec.host == "chain":
         return replace(spec, warnings=tuple(records))
@@ -86,7 +84,7 @@ def _tail(facts: Any, before: float) -> float:
     worst = facts.get("longest_tail_seconds")
     if worst is None:
         return before
-    seconds = worst if worst < LONGEST_TAIL_SECONDS else facts["tail_seconds"]
+    seconds = worst if facts["tail_ends"] else facts["tail_seconds"]
     return math.ceil(10 * seconds) / 10 if seconds > TAIL_SLACK_SECONDS else 0.0
 
 

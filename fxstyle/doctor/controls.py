@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +36,7 @@ class _Sweep:
     sides_db: NDArray[np.float64] = field(default_factory=lambda: np.full(2, -np.inf))
     gain_left_db: float = float("-inf")
     bases: int = 0
+    steps_db: NDArray[np.float64] | None = None
     best: tuple[int, NDArray[np.float32]] | None = None
 
 
@@ -65,7 +67,7 @@ def study_controls(
         sweep = _Sweep()
         settings = _bases(bench.spec, bases, [seed, 21])
         _move(bench, spec, wide, place, settings, sweep)
-        if sweep.reach_db < DEAD_DB:
+        if sweep.reach_db < DEAD_DB or (sweep.steps_db is not None and sweep.steps_db.min() < DEAD_DB):
             _move(bench, spec, wide, place, _bases(bench.spec, _MORE_BASES, [seed, 22]), sweep)
         mono = None
         if spec.channels == "any":
@@ -119,6 +121,8 @@ def _move(
             ]
             if len(good) < 2:
                 continue
+            if spec.parameters[place].steps and len(good) == len(positions):
+                _compare_steps(good, sweep)
             loudest = max(good, key=lambda w: float(np.sum(np.square(w, dtype=np.float64))))
             for one in good:
                 if one is loudest:
@@ -132,6 +136,14 @@ def _move(
                 sweep.sides_db = np.maximum(sweep.sides_db, sides)
                 if change > GAIN_DB:
                     sweep.gain_left_db = max(sweep.gain_left_db, _beyond_gain_db(one, loudest))
+
+
+def _compare_steps(wet: list[NDArray[np.float32]], sweep: _Sweep) -> None:
+    """Keep the largest change between any two steps, ``(steps, steps)``."""
+    changes = np.full((len(wet), len(wet)), np.inf)
+    for one, other in combinations(range(len(wet)), 2):
+        changes[one, other] = change_db(wet[one], wet[other])
+    sweep.steps_db = changes if sweep.steps_db is None else np.maximum(sweep.steps_db, changes)
 
 
 def _beyond_gain_db(one: NDArray[np.float32], reference: NDArray[np.float32]) -> float:
@@ -161,6 +173,15 @@ def _judge(parameter: Parameter, sweep: _Sweep, mono: float | None, channels: in
             f"{name} is a gain and nothing else: one factor explains all but {sweep.gain_left_db:.0f} dB of its effect",
             (name,),
             strength_db(GAIN_DB, sweep.gain_left_db),
+        )
+    if sweep.steps_db is not None and (same := float(sweep.steps_db.min())) < DEAD_DB:
+        steps = places(parameter)[list(np.unravel_index(int(sweep.steps_db.argmin()), sweep.steps_db.shape))]
+        first, second = (parameter.text(float(step)) for step in steps)
+        yield Finding(
+            "same_steps",
+            f"{first} and {second} of {name} give the same sound: at most {same:.0f} dB over {tried}",
+            (name,),
+            strength_db(DEAD_DB, same),
         )
     quiet = float(sweep.sides_db.min())
     if sweep.reach_db > ONE_SIDE_DB and (quiet < DEAD_DB or (mono is not None and mono < DEAD_DB)):

@@ -42,6 +42,7 @@ class Plan:
         bases: Random settings of the others it is moved from, beside the default.
         levels: Settings drawn to count silence and clipping, for each way of sampling.
         tails: Random settings whose tail is measured.
+        longest_tail: Where the wait for the end of a tail ends, in s.
         clips: Clips of the identifiability study.
         clip_bases: Settings on each of them.
         seconds: Length of a clip, in s.
@@ -54,6 +55,7 @@ class Plan:
     bases: int = 4
     levels: int = 200
     tails: int = 12
+    longest_tail: float = 30.0
     clips: int = 6
     clip_bases: int = 4
     seconds: float = 1.5
@@ -61,7 +63,7 @@ class Plan:
     sample_rate: int = SAMPLE_RATE
 
 
-QUICK = Plan(hard=4, sounds=2, bases=2, levels=100, tails=6, clip_bases=2, safety=False)
+QUICK = Plan(hard=4, sounds=2, bases=2, levels=100, tails=6, longest_tail=12.0, clip_bases=2, safety=False)
 """Enough to find what is badly wrong, in about a second for a fast effect."""
 
 
@@ -146,7 +148,7 @@ def _stages(
     wide = [one if channels == 1 else as_stereo(one, other) for one, other in zip(mono, mono[::-1], strict=True)]
     yield from check_levels(bench, wide, plan.levels, seed, facts)
     yield from check_latency(bench, plan.hard, seed, facts)
-    yield from check_tail(bench, plan.tails, seed, facts)
+    yield from check_tail(bench, plan.tails, seed, facts, plan.longest_tail)
     if plan.safety:
         report("speed and safety")
         measure_safety(bench, seed, facts)

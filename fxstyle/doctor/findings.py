@@ -27,6 +27,7 @@ WARNS = {
     "gain": "the control is nothing but a gain",
     "confounded": "the two controls do the same",
     "stepped": "the control is continuous in name only",
+    "same_steps": "two steps of the switch give the same sound",
     "one_sided": "the control acts on one side, or on the difference of the sides, only",
     "silent_or_clipped": "too many settings are silent or clipped",
     "latency": "its output comes late",

@@ -146,7 +146,7 @@ def _summary(
     clusters: list[str],
 ) -> Study:
     size: NDArray[np.float64] = np.stack([np.sqrt(np.mean(np.square(j), axis=0)) for j in columns])
-    active: NDArray[np.bool_] = np.asarray(size > DEAD_DB)
+    active: NDArray[np.bool_] = np.stack([row > DEAD_DB for row in size])
     own: NDArray[np.float64] = np.stack([_own_share(j, a) for j, a in zip(columns, list(active), strict=True)])
     gain: NDArray[np.float64] = np.stack([_gain_share(j, g) for j, g in zip(columns, gains, strict=True)])
     own[~active], gain[~active] = np.nan, np.nan
@@ -170,7 +170,7 @@ def _summary(
         effect=effect,
         controls=tuple(sorted(controls, key=lambda c: (-c.own_db, -c.sensitivity_db))),
         rank=float(np.median([_rank(j) for j in columns])),
-        dead=tuple(name for name, heard in zip(names, active.any(axis=0), strict=True) if not heard),
+        dead=tuple(c.name for c in controls if not c.active),
         parallel=_parallel(names, columns, active),
         gains=tuple(c.name for c in controls if c.active > 0 and c.gain_share >= GAIN_SHARE),
         held=held,
@@ -181,10 +181,10 @@ def _summary(
 
 def _own_share(jacobian: NDArray[np.float64], active: NDArray[np.bool_]) -> NDArray[np.float64]:
     """``1 - R^2`` of each column on the other active ones, ``(controls,)``."""
-    shares = np.full(jacobian.shape[1], np.nan)
+    shares: NDArray[np.float64] = np.full(jacobian.shape[1], np.nan)
     places = np.flatnonzero(active)
-    scaled = jacobian[:, places] / np.sqrt(np.sum(np.square(jacobian[:, places]), axis=0))
-    triangle = np.linalg.qr(scaled, mode="r")
+    heard = jacobian[:, places]
+    triangle = np.linalg.qr(heard / np.linalg.norm(heard, axis=0)).R
     for column, place in enumerate(places):
         others = np.delete(triangle, column, axis=1)
         imitated = others @ np.linalg.lstsq(others, triangle[:, column], rcond=1e-6)[0]
