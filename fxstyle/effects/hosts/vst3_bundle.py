@@ -109,19 +109,17 @@ def choose_plugin(effect: str, path: str, plugin_name: str | None) -> None:
         )
 
 
-def widths(path: str, plugin_name: str | None) -> tuple[int, ...]:
-    """How many channels a plugin takes and gives: 1, 2 or both.
+def widths(path: str, plugin: Any) -> tuple[int, ...]:
+    """How many channels an instance takes and gives: 1, 2 or both; it is fed some silence.
 
     Raises:
         InputError: When it takes neither.
     """
     found = []
     for channels in (1, 2):
-        try:
-            load(path, plugin_name).process(np.zeros((channels, 64), dtype=np.float32), 44100.0, 64, False)
-        except (ValueError, RuntimeError):
-            continue
-        found.append(channels)
+        with suppress(ValueError, RuntimeError):
+            plugin.process(np.zeros((channels, 64), dtype=np.float32), 44100.0, 64, False)
+            found.append(channels)
     if not found:
         raise InputError(f"{path} takes neither mono nor stereo sound: choose another plugin")
     return tuple(found)
@@ -142,7 +140,8 @@ def by_symbol(plugin: Any) -> dict[str, Any]:
 def _without_scan() -> Iterator[None]:
     """Keep pedalboard from reading each parameter's text at 1,001 positions whenever it loads a plugin.
 
-    That takes 50 to 200 ms, where loading itself takes 0.2 to 8 ms, and it moves some controls on the way.
+    That takes 50 to 200 ms, where loading itself takes 0.2 to 8 ms. It also moves some controls on the way: ZamVerb
+    then loads 1,001 rooms, which looks like hanging.
     """
     kind: Any = pedalboard.VST3Plugin
     kind.__set_initial_parameter_values__ = lambda plugin, values: None

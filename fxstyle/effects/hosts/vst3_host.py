@@ -102,10 +102,12 @@ def discover_here(name: str, path: str, plugin_name: str | None) -> EffectSpec:
         InputError: When it does not load or is no effect.
     """
     vst3_bundle.choose_plugin(name, path, plugin_name)
-    width = max(vst3_bundle.widths(path, plugin_name))
+    first = [vst3_bundle.load(path, plugin_name)]
+    width = max(vst3_bundle.widths(path, first[0]))
 
     def load() -> Any:
-        return vst3_bundle.load(path, plugin_name)
+        # Some plugins take seconds to load.
+        return first.pop() if first else vst3_bundle.load(path, plugin_name)
 
     def play(plugin: Any, number: int) -> NDArray[np.float32]:
         place = number % len(_TRIED_RATES)
@@ -166,8 +168,8 @@ class _Voices:
     def __init__(self, spec: EffectSpec) -> None:
         self._spec = spec
         self._path, self._plugin_name = _address(spec.name, spec.plugin, dict(spec.settings))
-        self._widths = _widths(self._path, self._plugin_name)
-        self._used: list[Any] = []
+        self._used: list[Any] = [vst3_bundle.load(self._path, self._plugin_name)]
+        self._widths = vst3_bundle.widths(self._path, self._used[0])
 
     def ready(self, values: NDArray[np.float64], channels: int) -> list[Any]:
         """Instances that remember nothing, set to values in units."""
@@ -257,11 +259,6 @@ def _address(name: str, plugin: str, settings: Mapping[str, Any]) -> tuple[str, 
 def _symbols(name: str, path: str, plugin_name: str | None) -> tuple[str, ...]:
     symbols: tuple[str, ...] = _safely("check_here", name, path, plugin_name)
     return symbols
-
-
-@cache
-def _widths(path: str, plugin_name: str | None) -> tuple[int, ...]:
-    return vst3_bundle.widths(path, plugin_name)
 
 
 def _safely(function: str, *arguments: Any) -> Any:

@@ -58,19 +58,21 @@ def tell_apart(load: Callable[[], Any], play: Play) -> Sorted:
         load: Gives a new instance.
         play: Sends sound through one.
     """
-    untouched = load()
-    natives = by_symbol(untouched)
-    initial = _positions(untouched)
+    plugin, played = load(), load()
+    natives = by_symbol(plugin)
+    initial = _positions(plugin)
     left_out = {symbol: "it is a MIDI controller" for symbol in natives if symbol.startswith("MIDI CC ")}
-    left_out |= {symbol: "the plugin writes it" for symbol in _written(load(), play)}
+    left_out |= {symbol: "the plugin writes it" for symbol in _written(played, play)}
     texts = {symbol: _texts(native) for symbol, native in natives.items() if symbol not in left_out}
     declared = {symbol: _declared_grid(natives[symbol]) for symbol in texts}
     grids = {symbol: declared[symbol] or _text_grid(texts[symbol]) for symbol in texts}
-    programs, silent = _selectors(load, play, {symbol: grid for symbol, grid in grids.items() if grid}, left_out)
+    programs, silent = _selectors(
+        plugin, load, play, {symbol: grid for symbol, grid in grids.items() if grid}, left_out
+    )
     left_out |= {symbol: "it sets other controls" for symbol in programs}
     left_out |= {symbol: "it has one position" for symbol in silent}
     tried = [symbol for symbol in grids if symbol not in left_out]
-    asked, kept, again = _rounds(load(), play, {symbol: declared[symbol] for symbol in tried})
+    asked, kept, again = _rounds(played, play, {symbol: declared[symbol] for symbol in tried})
     parameters: list[Parameter] = []
     overridden: list[str] = []
     for symbol in tried:
@@ -157,11 +159,10 @@ def _text_grid(texts: Sequence[str]) -> tuple[float, ...]:
 
 
 def _selectors(
-    load: Callable[[], Any], play: Play, grids: Mapping[str, tuple[float, ...]], ignored: Collection[str]
+    plugin: Any, load: Callable[[], Any], play: Play, grids: Mapping[str, tuple[float, ...]], ignored: Collection[str]
 ) -> tuple[list[str], list[str]]:
     """Stepped parameters that move several others, and those with one position only."""
     programs, silent = [], []
-    plugin = load()
     before = _positions(plugin)
     for symbol, grid in grids.items():
         native = by_symbol(plugin)[symbol]
@@ -180,7 +181,7 @@ def _selectors(
         elif len(moved) >= _PROGRAM_MOVES:
             programs.append(symbol)
         native.raw_value = before[symbol]
-        if moved or _moved(before, _positions(plugin)):
+        if moved or _moved(before, _positions(plugin)) - set(ignored):
             plugin = load()
     return programs, silent
 
