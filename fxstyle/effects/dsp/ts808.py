@@ -44,12 +44,16 @@ def feedback_resistance(drive: float) -> float:
 
 
 def tone_polynomials(tone: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Numerator and denominator of the tone stage in ``s``, highest power first, for a tone of 0 (dark) to 1."""
-    wiper = WIPER_RESISTOR + TONE_POT * tone * (1 - tone)
-    numerator = [WIPER_CAPACITOR * (wiper + TONE_RESISTOR * tone), 1.0]
+    """Numerator and denominator of the tone stage in ``s``, highest power first, for a tone of 0 (dark) to 1.
+
+    The pot acts near its ends only, which is why its taper is S-shaped: steep in the middle.
+    """
+    place = tone**2 / (tone**2 + (1 - tone) ** 2)
+    wiper = WIPER_RESISTOR + TONE_POT * place * (1 - place)
+    numerator = [WIPER_CAPACITOR * (wiper + TONE_RESISTOR * place), 1.0]
     low = [TONE_RESISTOR * TONE_CAPACITOR, 1 + TONE_RESISTOR / BIAS_RESISTOR]
     denominator = np.polymul(low, [WIPER_CAPACITOR * wiper, 1.0])
-    denominator[1] += WIPER_CAPACITOR * TONE_RESISTOR * (1 - tone)
+    denominator[1] += WIPER_CAPACITOR * TONE_RESISTOR * (1 - place)
     return np.array([0.0, *numerator]), np.array(denominator, dtype=np.float64)
 
 
