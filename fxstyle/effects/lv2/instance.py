@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fxstyle.effects.lv2.abi import EVENT_BYTES, Library, features, load_library, starting, uri_number
+from fxstyle.effects.lv2.clean_memory import zeroed_memory
 from fxstyle.effects.lv2.description import Description
 from fxstyle.effects.lv2.routing import routes
 from fxstyle.effects.lv2.vocabulary import ATOM
@@ -66,7 +67,7 @@ class Instance:
     ) -> None:
         library = prepared.library
         given = features(float(sample_rate), longest, block)
-        with starting:
+        with starting, zeroed_memory():
             handle = library.instantiate(library.descriptor, sample_rate, library.bundle, given.address)
         if not handle:
             raise InputError(f"LV2 plugin {prepared.uri} does not start at {sample_rate:g} Hz: try another sample rate")
@@ -85,7 +86,8 @@ class Instance:
         for port in prepared.unused:
             connect(handle, port, None)
         if library.activate:
-            library.activate(handle)
+            with starting, zeroed_memory():
+                library.activate(handle)
         # Ports point into these arrays, which must stay until the plugin has gone.
         self._end = weakref.finalize(self, _stop, library, handle, prepared, given, self.controls, self._events)
 
