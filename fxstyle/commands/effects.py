@@ -13,8 +13,9 @@ import typer
 from fxstyle.errors import InputError
 
 if TYPE_CHECKING:
-    from fxstyle.effects.file_rendering import RenderedFile, RenderPlan
+    from fxstyle.effects.file_rendering import RenderedFile
     from fxstyle.effects.preset import Preset
+    from fxstyle.effects.render_plan import RenderPlan
     from fxstyle.effects.spec import EffectSpec
 
 app = typer.Typer(
@@ -93,9 +94,9 @@ def render(
 
     A float file stays float; all else is written as 24-bit, where what is above full scale is clipped and reported.
     """
-    from fxstyle.effects.file_rendering import plan_render
     from fxstyle.effects.preset import Preset
     from fxstyle.effects.preset_files import check_preset_path, complete_values, write_preset
+    from fxstyle.effects.render_plan import plan_render
     from fxstyle.effects.renderer import RenderError
     from fxstyle.run.catalogue import find_effect
 

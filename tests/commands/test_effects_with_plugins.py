@@ -11,9 +11,10 @@ import pytest
 import soundfile
 
 from fxstyle.audio.files import read_audio
-from fxstyle.effects.file_rendering import plan_render, render_file
+from fxstyle.effects.file_rendering import render_file
 from fxstyle.effects.hosts import build
 from fxstyle.effects.isolation import IsolatedStream
+from fxstyle.effects.render_plan import plan_render
 from fxstyle.effects.spec import EffectSpec
 from tests.commands.conftest import Run
 from tests.effects.catalogue import RATE, effect, noise, with_plugins
