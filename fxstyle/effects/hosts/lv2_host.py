@@ -131,7 +131,8 @@ def _plugin(name: str, plugin: str, settings: Mapping[str, Any]) -> Description:
         raise InputError(f"effects.{name}.settings: unknown key {unknown[0]!r}; an LV2 plugin takes only 'bundle'")
     if not plugin:
         raise InputError(f"effects.{name}.plugin: give the URI of an LV2 plugin, or the folder of its bundle")
+    bundle = settings.get("bundle")
     try:
-        return describe(plugin, settings.get("bundle"))
+        return describe(plugin, None if bundle is None else str(bundle))
     except InputError as error:
         raise InputError(f"effects.{name}.plugin: {error}") from error

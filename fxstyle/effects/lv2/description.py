@@ -94,23 +94,41 @@ def describe(plugin: str, bundle: str | Path | None = None) -> Description:
         InputError: When it is missing, or its Turtle cannot be read.
     """
     if bundle is None and _is_path(plugin):
-        bundle = Path(plugin).expanduser().absolute()
-        if not bundle.is_dir():
+        bundle = _folder(plugin)
+        if not _is_folder(bundle):
             raise InputError(f"no LV2 bundle at {plugin}: give the folder that ends in .lv2, or the plugin's URI")
         uris = plugins_of(bundle)
         if len(uris) != 1:
             listed = ", ".join(uris) or "none"
             raise InputError(f"{plugin} holds {len(uris)} LV2 plugins: give the URI of one of them ({listed})")
         plugin = uris[0]
-    folder = Path(bundle).expanduser().absolute() if bundle is not None else find_bundle(plugin)
+    folder = _folder(bundle) if bundle is not None else find_bundle(plugin)
     if plugin not in plugins_of(folder):
         listed = ", ".join(plugins_of(folder)) or "none"
         raise InputError(f"{folder} holds no LV2 plugin {plugin}; it holds: {listed}")
     return _read(plugin, folder, (folder / "manifest.ttl").stat().st_mtime_ns)
 
 
+def _folder(path: str | Path) -> Path:
+    try:
+        return Path(path).expanduser().absolute()
+    except RuntimeError:
+        # The home folder of somebody who is not here.
+        return Path(path).absolute()
+
+
 def _is_path(plugin: str) -> bool:
-    return plugin.startswith(("/", ".", "~")) or plugin.rstrip("/").endswith(".lv2") or Path(plugin).is_dir()
+    if plugin.startswith(("/", ".", "~")) or plugin.rstrip("/").endswith(".lv2"):
+        return True
+    return ":" not in plugin and _is_folder(Path(plugin))
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        # Too long, or with a character that no path has.
+        return False
 
 
 @lru_cache(maxsize=256)

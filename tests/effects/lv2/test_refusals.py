@@ -4,6 +4,8 @@ import platform
 from pathlib import Path
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as some
 
 from fxstyle.effects.hosts import lv2_host
 from fxstyle.effects.parse import parse_effect
@@ -131,6 +133,19 @@ def test_parameters_and_settings(options: dict[str, object], message: str, tmp_p
     config = {"host": "lv2", "plugin": URI, "settings": {"bundle": str(path)}, "parameters": {}, **options}
     with pytest.raises(InputError, match=f"^effects.mine.*{message}"):
         parse_effect("mine", config)
+
+
+@pytest.mark.parametrize("where", ["plugin", "bundle"])
+@example("~nobody/x.lv2")
+@example("/" + "x" * 5000)
+@example(".\0")
+@example("http://[")
+@given(text=some.text(min_size=1))
+@settings(max_examples=30, deadline=None)
+def test_any_text_is_refused_in_one_sentence(where: str, text: str) -> None:
+    plugin, bundles = (text, {}) if where == "plugin" else (URI, {"bundle": text})
+    with pytest.raises(InputError, match=r"^effects\.mine"):
+        lv2_host.discover("mine", plugin, bundles)
 
 
 def test_a_discovered_effect_says_what_is_not_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
