@@ -20,11 +20,12 @@ from fxstyle.effects.parameter import Parameter, Scale
 from fxstyle.effects.preset import Preset
 
 Play = Callable[[Any, int], NDArray[np.float32]]
-"""Send the sound of a number through a plugin; every number has its own sound, sample rate and block."""
+"""Send the sound of a number through a plugin; the first three also differ in sample rate and block."""
 
 MOST_STEPS = 64
 """A control with more steps counts as continuous."""
 
+_RATES = 3
 _ROUNDS = 4
 _KEPT = 1e-3
 _PROGRAM_MOVES = 2
@@ -121,7 +122,7 @@ def person_name(symbol: str, unit: str) -> str:
 def _written(plugin: Any, play: Play) -> list[str]:
     """Parameters that change although nobody touches them, such as the buffer size."""
     readings = []
-    for sound in range(3):
+    for sound in range(_RATES):
         play(plugin, sound)
         readings.append(_reread(plugin))
     return [
@@ -212,7 +213,7 @@ def _rounds(
             natives = by_symbol(plugin)
             for symbol in grids:
                 natives[symbol].raw_value = source[symbol][-1]
-            play(plugin, 2 * number + sound)
+            play(plugin, _RATES + 2 * number + sound)
             found = _reread(plugin)
             for symbol in grids:
                 results[symbol].append(found[symbol])
