@@ -67,27 +67,20 @@ class Instance:
     ) -> None:
         library = prepared.library
         given = features(float(sample_rate), longest, block)
+        self.controls = controls.copy()
+        self._events = np.zeros((len(prepared.event_outputs), prepared.event_words), dtype=np.uint32)
         with starting, zeroed_memory():
             handle = library.instantiate(library.descriptor, sample_rate, library.bundle, given.address)
-        if not handle:
-            raise InputError(f"LV2 plugin {prepared.uri} does not start at {sample_rate:g} Hz: try another sample rate")
-        self.controls = controls.copy()
+            if not handle:
+                raise InputError(
+                    f"LV2 plugin {prepared.uri} does not start at {sample_rate:g} Hz: try another sample rate"
+                )
+            self._connect_all(prepared, handle)
+            if library.activate:
+                library.activate(handle)
         self._handle = handle
         self._library = library
         self._room = prepared.room
-        self._events = np.zeros((len(prepared.event_outputs), prepared.event_words), dtype=np.uint32)
-        connect, first = library.connect_port, self.controls.ctypes.data
-        for port in prepared.controls:
-            connect(handle, port, first + 4 * port)
-        for port in prepared.event_inputs:
-            connect(handle, port, prepared.no_events.ctypes.data)
-        for port, memory in zip(prepared.event_outputs, self._events, strict=True):
-            connect(handle, port, memory.ctypes.data)
-        for port in prepared.unused:
-            connect(handle, port, None)
-        if library.activate:
-            with starting, zeroed_memory():
-                library.activate(handle)
         # Ports point into these arrays, which must stay until the plugin has gone.
         self._end = weakref.finalize(self, _stop, library, handle, prepared, given, self.controls, self._events)
 
@@ -117,6 +110,18 @@ class Instance:
     def connect(self, port: int, address: int) -> None:
         """Connect an audio port to sound that does not move along, such as silence."""
         self._library.connect_port(self._handle, port, address)
+
+    def _connect_all(self, prepared: Prepared, handle: int) -> None:
+        """Connect the ports that stay where they are."""
+        connect, first = prepared.library.connect_port, self.controls.ctypes.data
+        for port in prepared.controls:
+            connect(handle, port, first + 4 * port)
+        for port in prepared.event_inputs:
+            connect(handle, port, prepared.no_events.ctypes.data)
+        for port, memory in zip(prepared.event_outputs, self._events, strict=True):
+            connect(handle, port, memory.ctypes.data)
+        for port in prepared.unused:
+            connect(handle, port, None)
 
     def reset(self) -> None:
         """Ask the plugin to forget the sound so far."""
