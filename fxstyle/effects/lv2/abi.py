@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from fxstyle.effects.lv2 import vocabulary as names
+from fxstyle.effects.lv2.arithmetic import default_arithmetic
 from fxstyle.errors import InputError
 
 _instantiate = ctypes.CFUNCTYPE(c_void_p, c_void_p, c_double, c_char_p, c_void_p)
@@ -219,7 +220,7 @@ def load_library(binary: Path, uri: str, bundle: Path) -> Library:
     Raises:
         InputError: When it does not load or lacks the plugin.
     """
-    with starting:
+    with starting, default_arithmetic():
         return Library(binary, uri, bundle)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fxstyle.effects.lv2.abi import EVENT_BYTES, Library, features, load_library, starting, uri_number
+from fxstyle.effects.lv2.arithmetic import default_arithmetic
 from fxstyle.effects.lv2.clean_memory import zeroed_memory
 from fxstyle.effects.lv2.description import Description
 from fxstyle.effects.lv2.routing import routes
@@ -69,7 +70,7 @@ class Instance:
         given = features(float(sample_rate), longest, block)
         self.controls = controls.copy()
         self._events = np.zeros((len(prepared.event_outputs), prepared.event_words), dtype=np.uint32)
-        with starting, zeroed_memory():
+        with starting, zeroed_memory(), default_arithmetic():
             handle = library.instantiate(library.descriptor, sample_rate, library.bundle, given.address)
             if not handle:
                 raise InputError(
@@ -100,12 +101,14 @@ class Instance:
             indices = np.array([port for port, _ in ports], dtype=np.uint32)
             addresses = np.array([address for _, address in ports], dtype=np.int64)
             run, connect = library.addresses
-            run_blocks(run, connect, handle, indices, addresses, self._events, self._room, samples, block)
+            with default_arithmetic():
+                run_blocks(run, connect, handle, indices, addresses, self._events, self._room, samples, block)
             return
         for port, address in ports:
             library.connect_port(handle, port, address)
         self._events[:, :2] = self._room
-        library.run(handle, samples)
+        with default_arithmetic():
+            library.run(handle, samples)
 
     def connect(self, port: int, address: int) -> None:
         """Connect an audio port to sound that does not move along, such as silence."""

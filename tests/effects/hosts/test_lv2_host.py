@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 
 from fxstyle.effects.hosts import build, lv2_host, open_stream
@@ -199,6 +202,38 @@ def test_a_library_without_the_plugin_is_refused(tmp_path: Path) -> None:
         file.write_text(file.read_text().replace("my:thing", "my:absent"))
     with pytest.raises(InputError, match="has no plugin urn:fxstyle:test:absent, although its bundle says so"):
         build(lv2_host.discover("absent", str(tmp_path / "thing.lv2"), {}))
+
+
+def tiny_numbers_are_zero() -> bool:
+    return float(np.float32(1e-40) * np.float32(0.5)) == 0.0
+
+
+@pytest.mark.parametrize("block", [None, 64])
+def test_plugins_reckon_alike_in_every_thread(block: int | None, stereo: EffectSpec) -> None:
+    audio, spec = np.full((2, 200), 1e-40, np.float32), replace(stereo, block=block)
+    process = build(spec)
+    wanted = process(audio, values(spec), RATE)
+    assert wanted.any()
+    assert torch.set_flush_denormal(True)
+    try:
+        found = process(audio, values(spec), RATE)
+        assert tiny_numbers_are_zero(), "what held in this thread was not put back"
+    finally:
+        torch.set_flush_denormal(False)
+    np.testing.assert_array_equal(found, wanted)
+
+
+def test_loading_fast_mathematics_changes_nothing_here() -> None:
+    script = (
+        "import numpy as np, ctypes\n"
+        "from fxstyle.effects.hosts import build, lv2_host\n"
+        "spec = lv2_host.discover('zam', 'urn:zamaudio:ZamComp', {})\n"
+        "build(spec)(np.zeros((1, 100), np.float32), spec.to_units(spec.defaults), 48000.0)\n"
+        "assert float(np.float32(1e-40) * np.float32(0.5)) > 0\n"
+        "ctypes.CDLL(str(lv2_host.describe('urn:zamaudio:ZamEQ2').binary))\n"
+        "assert float(np.float32(1e-40) * np.float32(0.5)) == 0, 'this test shows nothing'\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, timeout=120)
 
 
 ZAM = ("ZamComp", "ZamCompX2", "ZamDelay", "ZamEQ2", "ZamGate", "ZamTube", "ZaMaximX2")
