@@ -63,7 +63,7 @@ class Plan:
     sample_rate: int = SAMPLE_RATE
 
 
-QUICK = Plan(hard=4, sounds=2, bases=2, levels=100, tails=6, longest_tail=12.0, clip_bases=2, safety=False)
+QUICK = Plan(hard=4, sounds=2, bases=2, levels=100, tails=6, longest_tail=12.0, safety=False)
 """Enough to find what is badly wrong, in about a second for a fast effect."""
 
 

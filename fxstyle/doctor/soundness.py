@@ -18,8 +18,8 @@ from fxstyle.effects.renderer import RenderError
 from fxstyle.effects.spec import EffectSpec
 
 BLOCKS = (512, 64, 441)
-ROUNDING_DB = -150.0
-"""Even the last bits of float32 lie above it, in any sound that is not all zeros."""
+ROUNDING_DB = -200.0
+"""No difference between two float32 sounds is smaller, unless it lies in a sound that is all but silent."""
 
 
 def strength_db(level_db: float, threshold_db: float) -> float:
