@@ -79,7 +79,9 @@ def build(spec: EffectSpec) -> Process:
             whole = np.pad(audio, ((0, 0), (0, missing))) if missing else np.ascontiguousarray(audio)
             return effect.step(whole)[:, :samples]
         finally:
-            if spec.reset != "exact":
+            # What has heard NaN may keep it through its own reset.
+            if spec.reset != "exact" or not np.isfinite(audio).all():
+                kept.pop((channels, sample_rate), None)
                 effect.close()
 
     return process

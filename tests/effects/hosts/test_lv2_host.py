@@ -155,6 +155,18 @@ def test_an_exact_reset_reuses_one_instance(stereo: EffectSpec, monkeypatch: pyt
     assert len(started) == 3
 
 
+def test_what_has_heard_nan_is_not_used_again(stereo: EffectSpec, monkeypatch: pytest.MonkeyPatch) -> None:
+    started = []
+    start = lv2_host.Running.__init__
+    monkeypatch.setattr(lv2_host.Running, "__init__", lambda self, *rest: (started.append(1), start(self, *rest))[1])
+    process, audio = build(replace(stereo, reset="exact")), noise(2, 500)
+    spoiled = audio.copy()
+    spoiled[1, 100] = np.nan
+    for clip in (audio, spoiled, audio, audio):
+        process(clip, values(stereo), RATE)
+    assert len(started) == 2
+
+
 def test_a_plugin_that_does_not_start(stereo: EffectSpec) -> None:
     with pytest.raises(InputError, match="does not start at 12345 Hz: try another sample rate"):
         build(stereo)(noise(1, 10), values(stereo), 12345.0)
