@@ -34,6 +34,8 @@ IN_WORKER = False
 """Whether this very process is a worker; set by :mod:`fxstyle.effects.worker`."""
 
 _START_SECONDS = 60.0
+_LOAD_SECONDS = 30.0
+_LOAD_MB = 1024.0
 _LOOK_SECONDS = 0.05
 _HEADER = struct.Struct("<Q")
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
@@ -101,6 +103,21 @@ class Worker:
         self._base_mb = 0.0
         self.call("ready", time_limit=_START_SECONDS)
         self._base_mb = self._resident_mb()
+
+    def load(self, number: int, spec: EffectSpec) -> None:
+        """Load an effect, with time and memory for what its host has to import; what that took is not held against it.
+
+        Raises:
+            InputError: When it cannot be loaded.
+            RenderError: As :meth:`call`.
+        """
+        limit, self.memory_limit_mb = self.memory_limit_mb, max(self.memory_limit_mb, _LOAD_MB)
+        try:
+            before = self._resident_mb()
+            self.call("load", number, spec, time_limit=max(self.time_limit, _LOAD_SECONDS))
+            self._base_mb += self._resident_mb() - before
+        finally:
+            self.memory_limit_mb = limit
 
     def call(self, method: str, *arguments: Any, time_limit: float | None = None) -> Any:
         """Call a method of :class:`fxstyle.effects.worker.Server` and wait for what it returns.
@@ -207,6 +224,14 @@ class IsolatedStream:
     """A stream in a worker process; see :class:`fxstyle.effects.streaming.Stream`.
 
     Its methods raise :class:`RenderError` where the plugin does not survive; the process ends with the stream.
+
+    Args:
+        spec: The effect.
+        values: Its values in units.
+        sample_rate: In Hz.
+        channels: Channels of the sound.
+        time_limit: Longest time of one call, in s; as much again as the sound so far lasts is added, since an effect
+            that cannot stream renders all of it at the end.
     """
 
     def __init__(
@@ -218,11 +243,15 @@ class IsolatedStream:
         time_limit: float = 60.0,
     ) -> None:
         self._channels = channels
+        self._sample_rate = sample_rate
+        self._time_limit = time_limit
+        self._samples = 0
         self._worker = Worker(time_limit)
         self._checked("open_stream", spec, values, sample_rate, channels)
 
     def process(self, audio: NDArray[np.float32]) -> NDArray[np.float32]:
         """See :meth:`Stream.process`."""
+        self._samples += audio.shape[1]
         self._worker.memory.floats(audio.size)[:] = audio.reshape(-1)
         return self._taken(self._checked("process", audio.shape[1]))
 
@@ -242,7 +271,8 @@ class IsolatedStream:
 
     def _checked(self, method: str, *arguments: Any) -> Any:
         try:
-            return self._worker.call(method, *arguments)
+            seconds = self._time_limit + self._samples / self._sample_rate
+            return self._worker.call(method, *arguments, time_limit=seconds)
         except BaseException:
             self.close()
             raise

@@ -23,6 +23,10 @@ _CALLS_BETWEEN_LOOKS = 64
 """After so many renders a worker's memory is looked at."""
 
 
+class LoadError(RenderError):
+    """An effect could not be loaded, whatever its settings."""
+
+
 class ProcessRenderer:
     """Renders in a pool of worker processes with shared memory; see :class:`fxstyle.effects.renderer.Renderer`.
 
@@ -58,7 +62,7 @@ class ProcessRenderer:
         self.memory_limit_mb = memory_limit_mb
         self.quarantine_after = quarantine_after
         self.failures: list[Failure] = []
-        self._failed: Counter[tuple[EffectSpec, bytes]] = Counter()
+        self._failed: Counter[tuple[EffectSpec, bytes | None]] = Counter()
         self._numbers: dict[EffectSpec, int] = {}
         self._lock = threading.Lock()
         self._idle: list[_Member] = []
@@ -153,10 +157,11 @@ class ProcessRenderer:
         preroll: int,
         out: NDArray[np.float32],
     ) -> Status:
-        settings = (spec, positions.tobytes())
+        # What cannot be loaded fails with all settings.
+        settings, all_settings = (spec, positions.tobytes()), (spec, None)
         with self._lock:
             number = self._numbers.setdefault(spec, len(self._numbers))
-            quarantined = self._failed[settings] >= self.quarantine_after
+            quarantined = max(self._failed[settings], self._failed[all_settings]) >= self.quarantine_after
         if quarantined:
             out[:] = 0.0
             return Status.FAILED
@@ -165,11 +170,13 @@ class ProcessRenderer:
         except (RenderError, InputError) as error:
             out[:] = 0.0
             failure = Failure(spec.name, spec.text(positions), str(error))
+            broken = isinstance(error, LoadError)
             with self._lock:
                 self.failures.append(failure)
-                self._failed[settings] += 1
-                last = self._failed[settings] >= self.quarantine_after
-            log.warning("%s%s", failure, "; these settings are not tried again" if last else "")
+                self._failed[all_settings if broken else settings] += 1
+                last = self._failed[all_settings if broken else settings] >= self.quarantine_after
+            what = "this effect is" if broken else "these settings are"
+            log.warning("%s%s", failure, f"; {what} not tried again" if last else "")
             return Status.FAILED
 
 
@@ -204,7 +211,12 @@ class _Member:
             self._worker = Worker(*self._limits)
         try:
             if number not in self._knows:
-                self._worker.call("learn", number, spec)
+                try:
+                    self._worker.load(number, spec)
+                except (RenderError, InputError) as error:
+                    if isinstance(error, WorkerDiedError):
+                        self.close()
+                    raise LoadError(str(error)) from error
                 self._knows.add(number)
             memory = self._worker.memory.floats(2 * audio.size)
             memory[: audio.size].reshape(audio.shape)[:] = audio

@@ -39,17 +39,16 @@ class Server:
     def __init__(self, memory: int) -> None:
         self._file = memory
         self._map: mmap.mmap | None = None
-        self._specs: dict[int, EffectSpec] = {}
-        self._built: dict[int, Process] = {}
+        self._built: dict[int, tuple[EffectSpec, Process]] = {}
         self._stream: Stream | None = None
         self._channels = 0
 
     def ready(self) -> None:
         """Answers once everything is imported."""
 
-    def learn(self, number: int, spec: EffectSpec) -> None:
-        """Keep a spec, so that each render only needs its number."""
-        self._specs[number] = spec
+    def load(self, number: int, spec: EffectSpec) -> None:
+        """Build an effect; each render then only needs its number."""
+        self._built[number] = (spec, build(spec))
 
     def render(
         self,
@@ -61,15 +60,11 @@ class Server:
         limits: Limits,
     ) -> Status:
         """Render the sound ``(channels, samples)`` in the shared memory; the result stands behind it."""
-        if number not in self._built:
-            self._built[number] = build(self._specs[number])
         size = shape[0] * shape[1]
         memory = self._floats(2 * size)
         out = memory[size:].reshape(shape)[:, preroll:]
         audio = memory[:size].reshape(shape)
-        return render_clip(
-            self._specs[number], self._built[number], audio, positions, sample_rate, preroll, limits, out
-        )
+        return render_clip(*self._built[number], audio, positions, sample_rate, preroll, limits, out)
 
     def open_stream(self, spec: EffectSpec, values: NDArray[np.float64], sample_rate: float, channels: int) -> None:
         """Start a stream."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -49,6 +50,9 @@ def build(spec: EffectSpec) -> Process:
     plugin = _plugin(spec.name, spec.plugin, dict(spec.settings))
     refuse_plugin(plugin, f"effects.{spec.name}", spec.block)
     prepared = Prepared(plugin)
+    if spec.block is not None:
+        # The compiler's modules take a second to load: not in the middle of a clip.
+        import_module("fxstyle.effects.lv2.blocks")
     to_ports = Controls(plugin, spec)
     spare = Spare()
     kept: dict[tuple[int, float], Running] = {}
