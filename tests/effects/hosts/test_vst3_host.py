@@ -206,6 +206,17 @@ def test_values_reach_the_plugin() -> None:
     np.testing.assert_allclose(loud, quiet * 10 ** (24 / 20), rtol=1e-4)
 
 
+def test_a_new_instance_takes_what_its_halves_disagree_on() -> None:
+    """ZamDynamicEQ shows its peak as on while its other half has it off, so that turning it off used to be lost."""
+    spec = effect("ZamDynamicEQ")
+    setting = {"threshold_db": -64, "ratio": 5, "boost_cut": 1}
+    off, on = (
+        vst3_host.build(spec)(sound(1), spec.to_units(spec.positions({**setting, "peak": peak})), RATE)
+        for peak in (0, 1)
+    )
+    assert not np.array_equal(off, on)
+
+
 def test_a_block_is_kept_and_none_means_long_ones() -> None:
     spec = effect("ZamDelay")
     values = spec.to_units(spec.positions({"time_ms": 50, "dry_wet": 1, "feedback": 0.5}))

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from fxstyle.effects.hosts.vst3_parameters import is_control, person_name, read_number
 from fxstyle.effects.parameter import Parameter
@@ -174,6 +176,18 @@ def test_a_program_becomes_presets() -> None:
     assert [p.symbol for p in found.parameters] == ["Gain", "Tone", "Switch"]
     assert [preset.name for preset in found.presets] == ["Init", "Warm", "Loud"]
     assert dict(found.presets[1].values) == {"gain_db": 0.0, "tone": 0.5, "switch": 0.0}
+
+
+def test_a_switch_is_no_program_because_meters_move_meanwhile() -> None:
+    class Metered(FakePlugin):
+        def process(self, audio: NDArray[np.float32], rate: float, block: int, reset: bool) -> NDArray[np.float32]:
+            for parameter in self._parameters[1:]:
+                parameter.raw_value = min(1.0, float(np.abs(audio).max()) / 10)
+            return super().process(audio, rate, block, reset)
+
+    found = sort(lambda: Metered([FakeParameter("Switch", 0.0, 2), FakeParameter("Left"), FakeParameter("Right")]))
+    assert [p.symbol for p in found.parameters] == ["Switch"]
+    assert set(dict(found.left_out).values()) == {"the plugin writes it"}
 
 
 def test_a_parameter_with_one_text_is_left_out_unless_it_speaks_when_set() -> None:
