@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fxstyle.effects.isolation import Worker, WorkerDiedError
-from fxstyle.effects.renderer import Failure, Limits, Rendered, RenderError, Status, ThreadRenderer, check_shapes
+from fxstyle.effects.renderer import Failure, Limits, Rendered, RenderError, Status, check_shapes
 from fxstyle.effects.spec import EffectSpec
 from fxstyle.errors import InputError
 
@@ -233,88 +233,3 @@ class _Member:
             self._worker.close()
         self._worker = None
         self._knows.clear()
-
-
-class SafeRenderer:
-    """Renders on threads what is known to be safe and fast there, and the rest in worker processes.
-
-    An LV2 plugin that is called block by block asks for the interpreter lock so often that threads stand in each
-    other's way; with several cores it goes to the processes, too.
-
-    Args:
-        cores: Threads, and worker processes.
-        limits: When a clip counts as unusable.
-        time_limit_seconds: Longest time of one render in a worker process, in s.
-        memory_limit_mb: By how many MB a worker process may grow.
-        quarantine_after: Settings that failed so often in a worker process are not tried again.
-    """
-
-    def __init__(
-        self,
-        cores: int = 1,
-        limits: Limits | None = None,
-        time_limit_seconds: float = 10.0,
-        memory_limit_mb: float = 1024.0,
-        quarantine_after: int = 2,
-    ) -> None:
-        self._threads = ThreadRenderer(cores, limits)
-        self._processes = ProcessRenderer(cores, limits, time_limit_seconds, memory_limit_mb, quarantine_after)
-
-    @property
-    def cores(self) -> int:
-        """Threads, and worker processes."""
-        return self._threads.cores
-
-    @property
-    def limits(self) -> Limits:
-        """When a clip counts as unusable."""
-        return self._threads.limits
-
-    @property
-    def failures(self) -> list[Failure]:
-        """Renders that gave no result."""
-        return self._threads.failures + self._processes.failures
-
-    def render(
-        self,
-        effects: Sequence[EffectSpec],
-        audio: NDArray[np.float32],
-        parameters: NDArray[np.float32],
-        sample_rate: int,
-        preroll: int = 0,
-    ) -> Rendered:
-        """See :meth:`Renderer.render`."""
-        apart = [place for place, spec in enumerate(effects) if self._goes_apart(spec)]
-        if not apart:
-            return self._threads.render(effects, audio, parameters, sample_rate, preroll)
-        if len(apart) == len(effects):
-            return self._processes.render(effects, audio, parameters, sample_rate, preroll)
-        check_shapes(effects, audio, parameters)
-        batch, channels, length = audio.shape
-        rendered = Rendered(
-            np.empty((batch, parameters.shape[1], channels, length - preroll), dtype=np.float32),
-            np.empty((batch, parameters.shape[1]), dtype=np.int8),
-        )
-        rest = sorted(set(range(batch)) - set(apart))
-        for engine, chosen in ((self._threads, rest), (self._processes, apart)):
-            part = engine.render(
-                [effects[place] for place in chosen], audio[chosen], parameters[chosen], sample_rate, preroll
-            )
-            rendered.audio[chosen], rendered.status[chosen] = part.audio, part.status
-        return rendered
-
-    def _goes_apart(self, spec: EffectSpec) -> bool:
-        if spec.isolated:
-            return True
-        if self.cores == 1:
-            return False
-        return any(part.host == "lv2" and part.block is not None for part in (spec, *spec.links))
-
-    def serial(self) -> SafeRenderer:
-        """See :meth:`Renderer.serial`."""
-        return SafeRenderer(**{**self._processes.__getstate__(), "cores": 1})  # type: ignore[arg-type]
-
-    def close(self) -> None:
-        """End threads and processes."""
-        self._threads.close()
-        self._processes.close()

@@ -16,7 +16,7 @@ from fxstyle.effects.hosts import build
 from fxstyle.effects.lv2.description import describe
 from fxstyle.effects.lv2.instance import Instance
 from fxstyle.effects.lv2.running import Controls
-from fxstyle.effects.processes import ProcessRenderer, SafeRenderer
+from fxstyle.effects.processes import ProcessRenderer
 from fxstyle.effects.renderer import ThreadRenderer
 from fxstyle.effects.spec import EffectSpec
 from tests.effects.catalogue import effect, noise, with_plugins
@@ -103,8 +103,8 @@ def test_renderer_over_the_bare_plugin(benchmark: Any) -> None:
     ("engine", "names", "target"),
     [
         pytest.param(ThreadRenderer, WHOLE, 1.8, id="threads, whole-clip effects"),
-        pytest.param(ProcessRenderer, MDA, 1.6, id="processes, effects in blocks"),
-        pytest.param(SafeRenderer, (*WHOLE, *MDA), 0, id="renderer=auto"),
+        pytest.param(ThreadRenderer, MDA, 0, id="threads, mda effects"),
+        pytest.param(ProcessRenderer, MDA, 1.6, id="processes, mda effects"),
     ],
 )
 def test_two_cores_over_one(benchmark: Any, engine: Any, names: Sequence[str], target: float) -> None:

@@ -18,8 +18,9 @@ import pytest
 
 from fxstyle.effects.hosts import open_stream
 from fxstyle.effects.isolation import IsolatedStream, Worker, WorkerDiedError, call, open_safely
-from fxstyle.effects.processes import ProcessRenderer, SafeRenderer
+from fxstyle.effects.processes import ProcessRenderer
 from fxstyle.effects.renderer import Limits, RenderError, Status, ThreadRenderer
+from fxstyle.effects.safe_renderer import SafeRenderer
 from fxstyle.errors import InputError
 from tests.effects.catalogue import RATE, built_in, effect, noise
 

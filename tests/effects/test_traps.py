@@ -13,8 +13,9 @@ from fxstyle.data.dataset import EffectDataset
 from fxstyle.data.keys import rank_batches
 from fxstyle.effects.hosts import discover
 from fxstyle.effects.isolation import IsolatedStream
-from fxstyle.effects.processes import ProcessRenderer, SafeRenderer
+from fxstyle.effects.processes import ProcessRenderer
 from fxstyle.effects.renderer import Limits, RenderError, Status
+from fxstyle.effects.safe_renderer import SafeRenderer
 from fxstyle.effects.schedule import Schedule
 from fxstyle.effects.spec import EffectSpec
 from tests.data.sounds import GAIN, RATE, Noises, plan_of
