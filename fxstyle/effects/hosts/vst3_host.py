@@ -235,7 +235,8 @@ def _reset_is_exact(spec: EffectSpec, load: Callable[[], Any], play: Callable[[A
     # Pedalboard finds this out for itself when it loads a plugin (ZamTube).
     if "Persists" in str(used._reload_type):
         return False
-    for number in range(3):
+    # One change of the sample rate is enough: ZamVerb computes its rooms anew for each.
+    for number in (0, len(_TRIED_RATES), len(_TRIED_RATES) + 1):
         other, values = (spec.to_units(rng.random(len(spec.parameters))) for _ in range(2))
         new = load()
         _set(new, spec.parameters, values)
