@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pedalboard
 
+from fxstyle.effects.arithmetic import default_arithmetic
 from fxstyle.errors import InputError
 
 # Where the VST3 specification has plugins installed.
@@ -64,7 +65,7 @@ def load(path: str, plugin_name: str | None = None) -> Any:
     if threading.current_thread() is not threading.main_thread():
         raise InputError(f"{path} is loaded in a process's main thread only: use renderer=processes")
     try:
-        with _without_scan():
+        with _without_scan(), default_arithmetic():
             plugin = pedalboard.VST3Plugin(path, plugin_name=plugin_name)
     except (ImportError, ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())
@@ -95,7 +96,8 @@ def choose_plugin(effect: str, path: str, plugin_name: str | None) -> None:
     if threading.current_thread() is not threading.main_thread():
         raise InputError(f"{path} is loaded in a process's main thread only: use renderer=processes")
     try:
-        names = list(pedalboard.VST3Plugin.get_plugin_names_for_file(path))
+        with default_arithmetic():
+            names = list(pedalboard.VST3Plugin.get_plugin_names_for_file(path))
     except (ImportError, ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"effects.{effect}.path: {path} is no VST3 plugin ({reason}): choose another one") from error

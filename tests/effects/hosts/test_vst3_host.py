@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -268,3 +270,13 @@ def test_a_plugin_past_its_time_is_survived(monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(InputError, match=r"ZamVerb\.vst3.*hung.*0\.3 s.*choose another"):
         vst3_host.discover("verb", "ZamVerb.vst3", {})
     assert np.isfinite(vst3_host.build(effect("ZamGate"))(sound(1), values_of(effect("ZamGate"), 0), RATE)).all()
+
+
+def test_loading_leaves_this_thread_its_arithmetic() -> None:
+    """zam's libraries make the thread that loads them take tiny numbers for zero, once in a process."""
+    program = (
+        "import sys, numpy as np\nfrom fxstyle.effects.hosts import vst3_bundle\n"
+        "vst3_bundle.load(sys.argv[1])\ntiny = np.float32(1e-40)\n"
+        "sys.exit(int(not (tiny * np.float32(0.5)) > 0))"
+    )
+    assert subprocess.run([sys.executable, "-c", program, path_of("ZamEQ2")], check=False).returncode == 0
