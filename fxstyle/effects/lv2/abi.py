@@ -11,8 +11,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar
 
-from fxstyle.effects.lv2 import vocabulary as names
 from fxstyle.effects.arithmetic import default_arithmetic
+from fxstyle.effects.lv2 import vocabulary as names
 from fxstyle.errors import InputError
 
 _instantiate = ctypes.CFUNCTYPE(c_void_p, c_void_p, c_double, c_char_p, c_void_p)
