@@ -60,7 +60,7 @@ def build(spec: EffectSpec) -> Process:
     def running(values: NDArray[np.float64], channels: int, sample_rate: float, samples: int) -> Running:
         controls = to_ports(values, sample_rate)
         key = (channels, sample_rate)
-        if spec.reset == "exact" and key in kept and samples <= kept[key].longest:
+        if spec.reset == "exact" and key in kept and (spec.block or samples) <= kept[key].longest:
             kept[key].restart(controls)
             return kept[key]
         new = Running(prepared, channels, controls, sample_rate, spec.block or samples, spec.block, spare)
