@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,20 @@ from numpy.typing import NDArray
 from fxstyle.effects.parameter import Parameter
 from fxstyle.effects.preset import Preset
 from fxstyle.errors import InputError
+
+
+class _Ranges(NamedTuple):
+    """The ranges of an effect's parameters; ``log``, ``stepped`` and ``held`` are places."""
+
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    span: NDArray[np.float64]
+    log: NDArray[np.int64]
+    ratio: NDArray[np.float64]
+    stepped: NDArray[np.int64]
+    steps: NDArray[np.float64]
+    held: NDArray[np.int64]
+    default: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -119,10 +133,43 @@ class EffectSpec:
             raise InputError(
                 f"effect {self.name!r} has {len(self.parameters)} parameters, but {positions.shape[-1]} were given"
             )
-        values = np.empty((*positions.shape[:-1], len(self.parameters)), dtype=np.float64)
-        for index, parameter in enumerate(self.parameters):
-            values[..., index] = parameter.default if parameter.held else parameter.to_unit(positions[..., index])
+        ranges = self._ranges
+        place = np.clip(positions[..., : len(self.parameters)].astype(np.float64), 0.0, 1.0)
+        if ranges.stepped.size:
+            steps = ranges.steps
+            chosen = np.minimum(np.floor(place[..., ranges.stepped] * steps), steps - 1)
+            place[..., ranges.stepped] = chosen / (steps - 1)
+        values = ranges.low + ranges.span * place
+        if ranges.log.size:
+            values[..., ranges.log] = ranges.low[ranges.log] * ranges.ratio ** place[..., ranges.log]
+        values = np.clip(values, ranges.low, ranges.high)
+        values[..., ranges.held] = ranges.default
         return values
+
+    @cached_property
+    def _ranges(self) -> _Ranges:
+        """What :meth:`to_units` needs of all parameters at once; each clip asks for it."""
+        parameters = self.parameters
+        low, high = np.array([(p.low, p.high) for p in parameters], dtype=np.float64).reshape(-1, 2).T
+        log, stepped, held = (
+            (
+                np.flatnonzero(chosen)
+                for chosen in zip(*[(p.scale == "log", p.steps > 0, p.held) for p in parameters], strict=True)
+            )
+            if parameters
+            else (np.zeros(0, dtype=np.int64),) * 3
+        )
+        return _Ranges(
+            low=low,
+            high=high,
+            span=high - low,
+            log=log,
+            ratio=high[log] / low[log],
+            stepped=stepped,
+            steps=np.array([p.steps for p in parameters], dtype=np.float64)[stepped],
+            held=held,
+            default=np.array([p.default for p in parameters], dtype=np.float64)[held],
+        )
 
     def sample(self, rng: np.random.Generator) -> NDArray[np.float32]:
         """Draw positions ``(parameters,)``, uniformly or around a preset; held controls stay at their default."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from fxstyle.effects.hosts import build
 from fxstyle.effects.lv2.description import describe
-from fxstyle.effects.lv2.instance import Instance
+from fxstyle.effects.lv2.instance import Instance, Prepared
 from fxstyle.effects.lv2.running import Controls
 from fxstyle.effects.processes import ProcessRenderer
 from fxstyle.effects.renderer import ThreadRenderer
@@ -53,30 +53,23 @@ class BarePlugin:
 
     def __init__(self, spec: EffectSpec, audio: NDArray[np.float32], parameters: NDArray[np.float32]) -> None:
         plugin = describe(spec.plugin)
-        size = spec.block or SAMPLES
-        self.size = size
-        self.instances = []
-        self.audio = audio
+        prepared = Prepared(plugin)
+        self.size = spec.block or SAMPLES
         self.out = np.empty((2, SAMPLES), np.float32)
-        self.inputs = [port.index for port in plugin.ports if port.kind == "audio" and port.is_input]
-        self.outputs = [port.index for port in plugin.ports if port.kind == "audio" and not port.is_input]
-        for positions in parameters[:, 0]:
+        outputs = plugin.select("audio", is_input=False)
+        targets = [(port.index, self.out[row].ctypes.data) for row, port in enumerate(outputs)]
+        self.calls = []
+        for clip, positions in zip(audio, parameters[:, 0], strict=True):
             controls = Controls(plugin, spec)(spec.to_units(positions), RATE)
-            self.instances.append(Instance(plugin, controls, RATE, size, spec.block))
+            sources = [(port.index, clip.ctypes.data) for port in plugin.select("audio", is_input=True)]
+            self.calls.append((Instance(prepared, controls, RATE, self.size, spec.block), [*sources, *targets]))
 
     def run(self) -> None:
-        for instance, clip in zip(self.instances, self.audio, strict=True):
-            source, target = clip.ctypes.data, self.out.ctypes.data
-            connect, run, handle = instance.connect, instance.run, instance.handle
-            for first in range(0, SAMPLES, self.size):
-                for port in self.inputs:
-                    connect(handle, port, source + 4 * first)
-                for row, port in enumerate(self.outputs):
-                    connect(handle, port, target + 4 * (row * SAMPLES + first))
-                run(handle, self.size)
+        for instance, ports in self.calls:
+            instance.run(ports, SAMPLES, self.size)
 
     def close(self) -> None:
-        for instance in self.instances:
+        for instance, _ in self.calls:
             instance.close()
 
 
