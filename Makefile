@@ -8,10 +8,10 @@ BUILDING := $(VENV)/.building
 RUN := $(VENV)/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow bench weekly-report lint clean
+.PHONY: help demo test test-slow bench weekly-report identifiability lint clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 demo: $(INSTALLED) ## Train on synthetic sound for some minutes and write a report
 	@set -e; run_dir=runs/demo/$$(date +%Y-%m-%d_%H-%M-%S); set -x; \
@@ -32,6 +32,10 @@ weekly-report: $(INSTALLED) ## Repeat the study of docs/representation.md (RECOR
 	@set -e; run_dir=runs/weekly_report/$$(date +%Y-%m-%d_%H-%M-%S); set -x; \
 	$(RUN) train.py experiment=weekly_report model=$(or $(MODEL),vae) audio=folder audio.root=$(RECORDINGS) run_dir=$$run_dir; \
 	$(RUN) evaluate.py run=$$run_dir
+
+identifiability: $(INSTALLED) ## Repeat docs/identifiability.md (RECORDINGS=folder)
+	@test -n "$(RECORDINGS)" || { echo "make: give a folder of recordings, as in: make identifiability RECORDINGS=DIR" >&2; exit 2; }
+	$(VENV)/bin/fxstyle doctor identifiability mda_weekly mda_paper --recordings "$(RECORDINGS)" --out docs/identifiability.md --overwrite
 
 lint: $(INSTALLED) ## Check style and types
 	$(RUN) -m ruff check .
