@@ -25,7 +25,6 @@ ONE_SIDE_DB = -60.0
 PLACES = (0.0, 0.25, 0.5, 0.75, 1.0)
 _GRID = 33
 _HALVINGS = 6
-_MORE_BASES = 24
 
 
 @dataclass
@@ -39,6 +38,12 @@ class _Sweep:
     steps_db: NDArray[np.float64] | None = None
     best: tuple[int, NDArray[np.float32]] | None = None
 
+    @property
+    def suspect(self) -> bool:
+        """Whether something is to be said against the control, so that more settings of the others are due."""
+        same = self.steps_db is not None and float(self.steps_db.min()) < DEAD_DB
+        return same or self.gain_left_db < GAIN_DB or float(self.sides_db.min()) < DEAD_DB
+
 
 def places(parameter: Parameter) -> NDArray[np.float64]:
     """Positions to try: five of a continuous control, the middle of up to eight steps of a switch."""
@@ -49,7 +54,7 @@ def places(parameter: Parameter) -> NDArray[np.float64]:
 
 
 def study_controls(
-    bench: Bench, sounds: Sequence[NDArray[np.float32]], bases: int, seed: int
+    bench: Bench, sounds: Sequence[NDArray[np.float32]], bases: int, more: int, seed: int
 ) -> tuple[list[ControlStudy], list[Finding]]:
     """Move every control, held ones too, from several settings of the others on several sounds.
 
@@ -57,7 +62,8 @@ def study_controls(
         bench: Where it renders.
         sounds: Mono clips ``(1, samples)``, at least two and equally long.
         bases: Random settings of the others, beside the default.
-        seed: Of those settings. A control that did nothing is tried at 24 more before it is called dead.
+        more: Further ones, before anything is said against a control.
+        seed: Of those settings.
     """
     spec = bench.spec.released
     wide = sounds if spec.channels == "mono" else [as_stereo(a, b) for a, b in zip(sounds, sounds[::-1], strict=True)]
@@ -67,13 +73,15 @@ def study_controls(
         sweep = _Sweep()
         settings = _bases(bench.spec, bases, [seed, 21])
         _move(bench, spec, wide, place, settings, sweep)
-        if sweep.reach_db < DEAD_DB or (sweep.steps_db is not None and sweep.steps_db.min() < DEAD_DB):
-            _move(bench, spec, wide, place, _bases(bench.spec, _MORE_BASES, [seed, 22]), sweep)
+        if sweep.suspect:
+            _move(bench, spec, wide, place, _bases(bench.spec, more, [seed, 22]), sweep)
         mono = None
         if spec.channels == "any":
             alone = _Sweep()
             tried = np.concatenate([sweep.best[1][None], settings]) if sweep.best else settings
             _move(bench, spec, sounds, place, tried, alone)
+            if alone.reach_db < DEAD_DB <= sweep.reach_db:
+                _move(bench, spec, sounds, place, _bases(bench.spec, more, [seed, 22]), alone)
             mono = alone.reach_db
         studies.append(ControlStudy(parameter.name, parameter.kind, sweep.reach_db, mono, sweep.bases))
         findings += _judge(parameter, sweep, mono, len(wide))

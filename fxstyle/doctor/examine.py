@@ -40,6 +40,7 @@ class Plan:
         hard: Random settings that hard cases are tried with.
         sounds: Clips that each control is moved on.
         bases: Random settings of the others it is moved from, beside the default.
+        more_bases: Further ones before anything is said against a control.
         levels: Settings drawn to count silence and clipping, for each way of sampling.
         tails: Random settings whose tail is measured.
         longest_tail: Where the wait for the end of a tail ends, in s.
@@ -53,6 +54,7 @@ class Plan:
     hard: int = 20
     sounds: int = 3
     bases: int = 4
+    more_bases: int = 24
     levels: int = 200
     tails: int = 12
     longest_tail: float = 30.0
@@ -128,7 +130,7 @@ def _stages(
         return
     report("hard cases")
     try_hard_cases(bench, channels, plan.hard, seed)
-    length = plan.sample_rate
+    length = round(min(plan.seconds, 1.0) * plan.sample_rate)
     mono = [clip.audio for clip in clips]
     pair = mono[0][:, -length:], mono[-1][:, -length:]
     audio = with_pause(pair[0] if channels == 1 else as_stereo(*pair))
@@ -140,7 +142,7 @@ def _stages(
     yield from check_blocks(bench, audio, settings, facts)
     yield from check_stream(bench, audio, settings, facts)
     report("controls")
-    studies, found = study_controls(bench, mono[: plan.sounds], plan.bases, seed)
+    studies, found = study_controls(bench, mono[: plan.sounds], plan.bases, plan.more_bases, seed)
     yield from found
     report("identifiability")
     yield from _identify(bench, clips[: plan.clips], plan, seed, studies, controls, facts)
