@@ -59,7 +59,7 @@ def advised(examination: Examination) -> EffectSpec:
     )
     safe = bool(facts.get("thread_safe") and facts.get("process_safe")) and not examination.fails
     tail = _tail(facts, spec.tail_seconds)
-    if facts.get("longest_tail_seconds", 0.0) <= tail + TAIL_SLACK_SECONDS:
+    if facts.get("longest_tail_seconds", math.inf) <= tail + TAIL_SLACK_SECONDS:
         records = [record for record in records if record != "tail"]
     streams = bool(facts.get("streams", spec.streams))
     if not streams:

@@ -23,7 +23,9 @@ GAIN_DB = -80.0
 """What one fixed gain leaves over of a change, relative to the sound; rounding lies near -140 dB."""
 ONE_SIDE_DB = -60.0
 PLACES = (0.0, 0.25, 0.5, 0.75, 1.0)
+_ROUNDING_DB = -200.0
 _GRID = 33
+_AT_ONCE = 8
 _HALVINGS = 6
 
 
@@ -33,7 +35,7 @@ class _Sweep:
 
     reach_db: float = float("-inf")
     sides_db: NDArray[np.float64] = field(default_factory=lambda: np.full(2, -np.inf))
-    gain_left_db: float = float("-inf")
+    gain_left_db: float | None = None
     bases: int = 0
     steps_db: NDArray[np.float64] | None = None
     best: tuple[int, NDArray[np.float32]] | None = None
@@ -42,7 +44,7 @@ class _Sweep:
     def suspect(self) -> bool:
         """Whether something is to be said against the control, so that more settings of the others are due."""
         same = self.steps_db is not None and float(self.steps_db.min()) < DEAD_DB
-        return same or self.gain_left_db < GAIN_DB or float(self.sides_db.min()) < DEAD_DB
+        return same or (self.gain_left_db or 0.0) < GAIN_DB or float(self.sides_db.min()) < DEAD_DB
 
 
 def places(parameter: Parameter) -> NDArray[np.float64]:
@@ -142,8 +144,10 @@ def _move(
                     relative_db(np.subtract(o, w, dtype=np.float64), loudest) for o, w in zip(one, loudest, strict=True)
                 ]
                 sweep.sides_db = np.maximum(sweep.sides_db, sides)
-                if change > GAIN_DB:
-                    sweep.gain_left_db = max(sweep.gain_left_db, _beyond_gain_db(one, loudest))
+                # Any way to silence is a gain of 0, and says nothing.
+                if change > GAIN_DB and one.any():
+                    left = max(_beyond_gain_db(one, loudest), _ROUNDING_DB)
+                    sweep.gain_left_db = left if sweep.gain_left_db is None else max(sweep.gain_left_db, left)
 
 
 def _compare_steps(wet: list[NDArray[np.float32]], sweep: _Sweep) -> None:
@@ -175,7 +179,7 @@ def _judge(parameter: Parameter, sweep: _Sweep, mono: float | None, channels: in
         return
     if parameter.held:
         return
-    if sweep.gain_left_db > float("-inf") or sweep.reach_db > GAIN_DB:
+    if sweep.gain_left_db is not None:
         yield Finding(
             "gain",
             f"{name} is a gain and nothing else: one factor explains all but {sweep.gain_left_db:.0f} dB of its effect",
@@ -217,11 +221,16 @@ def _steps(
         moved[:, place] = positions
         return bench.render(audio, moved, spec)[0]
 
-    grid = np.linspace(0, 1, _GRID)
-    wet = at(grid)
-    jumps = [i for i in range(_GRID - 1) if not np.array_equal(wet[i], wet[i + 1])]
     # A control that glides somewhere moves between neighbours there; one that jumps rests between its jumps.
-    if not jumps or 1 in np.diff(jumps):
+    grid = np.linspace(0, 1, _GRID)
+    wet: list[NDArray[np.float32]] = []
+    jumps: list[int] = []
+    for first in range(0, _GRID, _AT_ONCE):
+        wet += list(at(grid[first : first + _AT_ONCE]))
+        jumps = [i for i in range(len(wet) - 1) if not np.array_equal(wet[i], wet[i + 1])]
+        if 1 in np.diff(jumps):
+            return
+    if not jumps:
         return
     for i in jumps[:3]:
         low, high = grid[i], grid[i + 1]

@@ -12,7 +12,7 @@ from tests.effects.catalogue import effect
 
 DEAR = ("fuzz", "mp3", "pitch_shift", "ts808")
 """Effects that take far longer than the others, on less of everything."""
-DEAR_PLAN = replace(QUICK, seconds=0.5, clips=3, clip_bases=1, levels=20, bases=1, more_bases=4, hard=2, tails=2)
+DEAR_PLAN = replace(QUICK, seconds=0.5, clips=3, clip_bases=1, levels=20, bases=1, more_bases=4, hard=1, tails=1)
 
 
 def examined(name: str) -> Examination:
