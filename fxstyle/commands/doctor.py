@@ -142,7 +142,7 @@ def study_identifiability(
             raise InputError(f"--out {out}: give a name that ends in .md")
         if (there := next((path for path in (out, out.with_suffix(".csv")) if path.exists()), None)) and not overwrite:
             raise InputError(f"{there} is already there: add --overwrite or give another name")
-    specs = [spec.for_channels(1) if spec.channels == "any" else spec for spec in _members(names)]
+    specs = _members(names)
     sounds = study_clips(recordings, clips, seconds, SAMPLE_RATE, seed)
     renderer = ProcessRenderer(1, LIMITS)
     try:

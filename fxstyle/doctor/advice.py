@@ -54,7 +54,9 @@ def advised(examination: Examination) -> EffectSpec:
     if spec.host == "chain":
         return replace(spec, warnings=tuple(records))
     parameters = tuple(
-        replace(p, held=p.held or p.name in named["dead"], one_sided=p.name in named["one_sided"] & unheard)
+        replace(
+            p, held=p.held or p.name in named["dead"], one_sided=p.one_sided or p.name in named["one_sided"] & unheard
+        )
         for p in spec.parameters
     )
     safe = bool(facts.get("thread_safe") and facts.get("process_safe")) and not examination.fails

@@ -21,6 +21,7 @@ from fxstyle.doctor.bench import Bench
 from fxstyle.doctor.features import floor_of, level_db, mel_power
 from fxstyle.doctor.sounds import Clip
 from fxstyle.effects.renderer import Status
+from fxstyle.effects.spec import EffectSpec
 
 STEP = 0.02
 DEAD_DB = 0.05
@@ -94,13 +95,14 @@ def study(bench: Bench, clips: Sequence[Clip], bases: int, seed: int = 0, step: 
     """Differentiate through the plugin at random settings on recordings.
 
     Args:
-        bench: Where it renders; its spec says which controls move.
+        bench: Where it renders; controls that mono sound does not show are held.
         clips: Mono clips; a stereo-only effect gets the same on both sides.
         bases: Random settings for each clip, other ones for each.
         seed: Of the settings.
         step: Half the distance of the central difference, as a position; one-sided at the edges.
     """
-    spec = replace(bench.spec, sampling="uniform")
+    mono = bench.spec if bench.spec.channels == "stereo" else bench.spec.for_channels(1)
+    spec = replace(mono, sampling="uniform")
     moving = [place for place, parameter in enumerate(spec.parameters) if parameter.kind == "continuous"]
     names = [spec.parameters[place].name for place in moving]
     held = tuple(p.name for p in spec.parameters if p.kind != "continuous")
@@ -110,7 +112,7 @@ def study(bench: Bench, clips: Sequence[Clip], bases: int, seed: int = 0, step: 
         floor = floor_of(mel_power(clip.audio[0], bench.sample_rate))
         for base in range(bases):
             setting = spec.sample(np.random.default_rng([seed, 51, number, base]))
-            found = _jacobian(bench, audio, setting, moving, floor, step)
+            found = _jacobian(bench, spec, audio, setting, moving, floor, step)
             if found is not None:
                 columns.append(found[0])
                 gains.append(found[1])
@@ -121,14 +123,20 @@ def study(bench: Bench, clips: Sequence[Clip], bases: int, seed: int = 0, step: 
 
 
 def _jacobian(
-    bench: Bench, audio: NDArray[np.float32], setting: NDArray[np.float32], moving: list[int], floor: float, step: float
+    bench: Bench,
+    spec: EffectSpec,
+    audio: NDArray[np.float32],
+    setting: NDArray[np.float32],
+    moving: list[int],
+    floor: float,
+    step: float,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
     """Level per full range ``(levels, controls)`` in dB, and the column of a plain gain; nothing where one failed."""
     low, high = np.clip(setting[moving] - step, 0, 1), np.clip(setting[moving] + step, 0, 1)
     rows = np.repeat(setting[None], 2 * len(moving) + 1, axis=0)
     for column, place in enumerate(moving):
         rows[2 * column, place], rows[2 * column + 1, place] = low[column], high[column]
-    wet, status = bench.render(audio, rows)
+    wet, status = bench.render(audio, rows, spec)
     if np.any(status > Status.CLIPPED):
         return None
     power = mel_power(wet, bench.sample_rate).reshape(len(rows), -1)
