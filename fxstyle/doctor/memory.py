@@ -22,6 +22,7 @@ from fxstyle.effects.spec import EffectSpec
 from fxstyle.errors import InputError
 
 _PERTURB = -6
+_LIMIT_SECONDS = 60.0
 _BYTES = (0x3F, 0x41)
 """The bytes of float32 numbers near 0.75 and 12: neither silence nor NaN."""
 
@@ -32,7 +33,7 @@ def check_memory(
     """Compare new instances in memory filled with two bytes; sets ``facts['memory_checked']``."""
     arguments = (with_all(bench.spec, reset="rebuild"), audio, settings, bench.sample_rate)
     if bench.apart:
-        worker = Worker()
+        worker = Worker(_LIMIT_SECONDS)
         try:
             places = worker.call("function", "fxstyle.doctor.memory:haphazard", arguments)
         except (RenderError, InputError):
