@@ -125,12 +125,13 @@ class EffectDataset(Dataset[Batch]):
                 wet = rendered.audio[:, 0]
             else:
                 wet[open_places] = rendered.audio[:, 0]
-            open_places = [p for p, s in zip(open_places, rendered.status[:, 0], strict=True) if s != Status.OK]
+            bad = [(p, s) for p, s in zip(open_places, rendered.status[:, 0], strict=True) if s != Status.OK]
+            open_places = [place for place, _ in bad]
             if not open_places:
                 break
             rejected[open_places] += 1
         else:
-            self._give_up(used[open_places[0]], positions[open_places[0]])
+            self._give_up(used[bad[0][0]], positions[bad[0][0]], Status(bad[0][1]))
         return {
             "dry": torch.from_numpy(dry[:, :, self.preroll :]),
             "wet": torch.from_numpy(wet),
@@ -150,8 +151,14 @@ class EffectDataset(Dataset[Batch]):
         gain = self.level.gain(audio[:, self.preroll :], self.source.sample_rate, rng)
         np.multiply(audio, np.float32(gain), out=out)
 
-    def _give_up(self, key: ClipKey, positions: NDArray[np.float32]) -> None:
+    def _give_up(self, key: ClipKey, positions: NDArray[np.float32], status: Status) -> None:
         spec = self.effects[key.effect]
+        failures = [str(failure) for failure in self.renderer.failures if failure.effect == spec.name]
+        if status is Status.FAILED and failures:
+            raise InputError(
+                f"effect {spec.name!r}: {RETRIES + 1} clips in a row gave no sound, the last since {failures[-1]}; "
+                f"look at it with: fxstyle doctor plugin {spec.plugin or spec.name}"
+            )
         raise InputError(
             f"effect {spec.name!r}: {RETRIES + 1} clips in a row came out silent, clipped or not finite, the last from "
             f"recording {self.plan.recordings[key.recording].name!r} with {spec.text(positions) or 'no settings'}; "
