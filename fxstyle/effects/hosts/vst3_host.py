@@ -56,6 +56,10 @@ def check(spec: EffectSpec) -> None:
         InputError: Naming the remedy.
     """
     path, plugin_name = _address(spec.name, spec.plugin, dict(spec.settings))
+    if not spec.isolated:
+        raise InputError(
+            f"effects.{spec.name}.isolated must be true: VST3 plugins are bound to the main thread of a process"
+        )
     if spec.block is not None and spec.block < _LEAST_BLOCK:
         raise InputError(f"effects.{spec.name}.block must be at least {_LEAST_BLOCK} for VST3, not {spec.block}")
     symbols = _symbols(spec.name, path, plugin_name)

@@ -250,6 +250,7 @@ def test_unknown_parameters_and_settings_are_refused() -> None:
         (replace(spec, settings=(("plugin_name", 3),)), "plugin_name must be a name, not 3"),
         (replace(spec, settings=(("plugin_name", "ZamComp"),)), "holds no 'ZamComp'; choose from ZamGate"),
         (replace(spec, block=2), "block must be at least 8"),
+        (replace(spec, isolated=False), "isolated must be true"),
     ):
         with pytest.raises(InputError, match=message) as refused:
             vst3_host.check(changed)
