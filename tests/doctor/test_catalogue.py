@@ -1,4 +1,7 @@
-"""The doctor on every effect of conf/effects that runs wherever the package does."""
+"""The doctor on every effect of conf/effects that runs wherever the package does.
+
+Marked ``system``, which CI never leaves out, although no package is needed: unit tests are to take no minutes.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import pytest
 from tests.doctor.catalogue_examinations import check_effect
 from tests.effects.catalogue import built_in
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.system
 
 
 @pytest.mark.parametrize("name", built_in())
