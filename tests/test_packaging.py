@@ -52,7 +52,7 @@ def test_the_wheel_holds_everything_but_the_tests(wheel: Path) -> None:
         for path in (CLONE / folder).rglob("*"):
             inside = path.relative_to(CLONE).as_posix()
             inside = inside if folder == "fxstyle" else f"fxstyle/{inside}"
-            if path.is_file() and path.suffix != ".pyc" and "/." not in inside:
+            if path.is_file() and path.parent.name != "__pycache__" and "/." not in inside:
                 assert inside in names
     assert "fxstyle/conf/train.yaml" in names
     assert any(name.startswith("fxstyle/report/templates/") for name in names)

@@ -168,7 +168,7 @@ class Worker:
         while not self._poll.poll(1000 * _LOOK_SECONDS):
             if time.monotonic() > deadline:
                 self.close()
-                raise WorkerDiedError(f"hung: it was stopped after {seconds:g} s")
+                raise WorkerDiedError(f"hung: it was stopped after {seconds:.4g} s")
             if self._base_mb and self._resident_mb() - self._base_mb > self.memory_limit_mb:
                 self.close()
                 raise WorkerDiedError(f"used more than {self.memory_limit_mb:g} MB of memory and was stopped")

@@ -19,6 +19,9 @@ from fxstyle.errors import InputError
 
 log = logging.getLogger(__name__)
 
+HOPELESS = 6
+"""An effect that has taken so many processes down, and never given a sound, is not tried again."""
+
 _CALLS_BETWEEN_LOOKS = 64
 """After so many renders a worker's memory is looked at."""
 
@@ -63,6 +66,8 @@ class ProcessRenderer:
         self.quarantine_after = quarantine_after
         self.failures: list[Failure] = []
         self._failed: Counter[tuple[EffectSpec, bytes | None]] = Counter()
+        self._deaths: Counter[EffectSpec] = Counter()
+        self._survived: set[EffectSpec] = set()
         self._numbers: dict[EffectSpec, int] = {}
         self._lock = threading.Lock()
         self._idle: list[_Member] = []
@@ -161,12 +166,16 @@ class ProcessRenderer:
         settings, all_settings = (spec, positions.tobytes()), (spec, None)
         with self._lock:
             number = self._numbers.setdefault(spec, len(self._numbers))
+            hopeless = spec not in self._survived and self._deaths[spec] >= HOPELESS
             quarantined = max(self._failed[settings], self._failed[all_settings]) >= self.quarantine_after
+        quarantined = quarantined or hopeless
         if quarantined:
             out[:] = 0.0
             return Status.FAILED
         try:
-            return member.render(number, spec, audio, positions, sample_rate, preroll, self.limits, out)
+            status = member.render(number, spec, audio, positions, sample_rate, preroll, self.limits, out)
+            self._survived.add(spec)
+            return status
         except (RenderError, InputError) as error:
             out[:] = 0.0
             failure = Failure(spec.name, spec.text(positions), str(error))
@@ -175,6 +184,9 @@ class ProcessRenderer:
                 self.failures.append(failure)
                 self._failed[all_settings if broken else settings] += 1
                 last = self._failed[all_settings if broken else settings] >= self.quarantine_after
+                self._deaths[spec] += isinstance(error, WorkerDiedError)
+                if self._deaths[spec] == HOPELESS and spec not in self._survived:
+                    broken = last = True
             what = "this effect is" if broken else "these settings are"
             log.warning("%s%s", failure, f"; {what} not tried again" if last else "")
             return Status.FAILED

@@ -13,7 +13,7 @@ from fxstyle.data.dataset import EffectDataset
 from fxstyle.data.keys import rank_batches
 from fxstyle.effects.hosts import discover
 from fxstyle.effects.isolation import IsolatedStream
-from fxstyle.effects.processes import ProcessRenderer
+from fxstyle.effects.processes import HOPELESS, ProcessRenderer
 from fxstyle.effects.renderer import Limits, RenderError, Status
 from fxstyle.effects.safe_renderer import SafeRenderer
 from fxstyle.effects.schedule import Schedule
@@ -85,14 +85,25 @@ def test_settings_that_fail_again_are_quarantined(
     assert caplog.text.count("not tried again") == 1
 
 
-def test_a_plugin_that_does_not_start(
-    traps: dict[str, EffectSpec], renderer: ProcessRenderer, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_plugin_that_does_not_start(traps: dict[str, EffectSpec], renderer: ProcessRenderer) -> None:
     """It crashes with the first clip, whatever the settings; they differ, and so does each failure."""
     audio = np.stack([noise(1, 500)] * 2)
     rendered = renderer.render([traps["crash_at_start"], GAIN], audio, danger(SAFE, 0.6)[[0, 0]], RATE)
     assert rendered.status.tolist() == [[Status.FAILED] * 2, [Status.OK] * 2]
     assert renderer.failures[0].reason == "crashed (SIGSEGV)"
+
+
+def test_a_plugin_that_never_survives_is_given_up_as_a_whole(
+    traps: dict[str, EffectSpec], renderer: ProcessRenderer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Twenty clips, all with settings of their own; one that had once been rendered would be tried on."""
+    many = np.linspace(0.91, 1.0, 20)
+    assert (renderer.render([traps["crash_at_start"]], noise(1, 500)[None], danger(*many), RATE).status != 0).all()
+    assert HOPELESS <= len(renderer.failures) <= HOPELESS + 1
+    assert caplog.text.count("this effect is not tried again") == 1
+    renderer.render([traps["crash"]], noise(1, 500)[None], danger(SAFE), RATE)
+    assert (renderer.render([traps["crash"]], noise(1, 500)[None], danger(*many), RATE).status != 0).all()
+    assert len([failure for failure in renderer.failures if failure.effect == "crash"]) == len(many)
 
 
 def test_a_plugin_that_cannot_be_loaded_is_given_up_as_a_whole(
@@ -165,11 +176,11 @@ def test_a_slow_leak_renews_the_process_and_loses_nothing(
     """5 MB a render, of which a process may take 60."""
     monkeypatch.setattr("fxstyle.effects.processes._CALLS_BETWEEN_LOOKS", 2)
     renderer = ProcessRenderer(1, memory_limit_mb=60.0)
-    seen = set()
+    before, seen = children(), set()
     for _ in range(20):
         rendered = renderer.render([traps["leak"]], noise(1, 500)[None], danger(SAFE), RATE)
         assert rendered.status.tolist() == [[Status.OK]]
-        seen |= children()
+        seen |= children() - before
     renderer.close()
     assert renderer.failures == []
     assert 2 <= len(seen) <= 5
