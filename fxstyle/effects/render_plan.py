@@ -65,6 +65,10 @@ class RenderPlan:
         return _WHOLE_COPIES * 4 * self.channels * self.total_frames if whole else 0
 
 
+_LOWEST_RATE, _HIGHEST_RATE = 1000, 1_000_000
+"""In Hz; at 1 Hz pedalboard's PitchShift does not come back."""
+
+
 def plan_render(
     spec: EffectSpec,
     values: Mapping[str, float | str],
@@ -98,6 +102,10 @@ def plan_render(
         rate, channels, frames, subtype = file.samplerate, file.channels, file.frames, file.subtype
     if channels > 2:
         raise InputError(f"{source} has {channels} channels: split it into mono or stereo files first")
+    if not _LOWEST_RATE <= rate <= _HIGHEST_RATE:
+        raise InputError(
+            f"{source} has a sample rate of {rate} Hz, which no effect is made for: resample it, or mend its header"
+        )
     needed = {"mono": 1, "stereo": 2}.get(spec.channels, channels)
     if needed != channels:
         counted = {1: "mono", 2: "stereo"}

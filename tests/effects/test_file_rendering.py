@@ -252,11 +252,12 @@ def test_an_interrupt_leaves_nothing(tmp_path: Path, fake: Any) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["dry.wav"]
 
 
-@pytest.mark.parametrize("problem", ["nan", "silent", "cut off", "empty", "text", "missing", "folder", "quad"])
+@pytest.mark.parametrize("problem", ["nan", "silent", "cut off", "empty", "text", "missing", "folder", "quad", "rate"])
 def test_bad_input_is_refused_and_nothing_is_written(tmp_path: Path, problem: str) -> None:
     dry, audio = tmp_path / "dry.wav", noise(1, 4000)
     words = {
         "quad": "4 channels: split",
+        "rate": "sample rate of 1 Hz",
         "silent": "nothing but silence",
         "nan": "NaN or infinite",
         "empty": "no samples",
@@ -270,7 +271,7 @@ def test_bad_input_is_refused_and_nothing_is_written(tmp_path: Path, problem: st
         audio = audio.repeat(4, axis=0) if problem == "quad" else audio[:, :0] if problem == "empty" else audio
         audio = audio * 0 if problem == "silent" else audio
         audio[0, 3500:3501] = np.nan if problem == "nan" else audio[0, 3500:3501]
-        sound_file(dry, audio)
+        sound_file(dry, audio, **({"rate": 1} if problem == "rate" else {}))
     if problem == "cut off":
         dry.write_bytes(dry.read_bytes()[:9000])
     before = sorted(tmp_path.iterdir())
