@@ -73,7 +73,9 @@ def examine_plugin(
             print(f"fxstyle: {write} was not written: the effect cannot be used", file=sys.stderr)
         raise typer.Exit(1)
     if write is not None:
-        advice.write_effect(write, examination, date.today(), f"fxstyle doctor plugin {name} --seed {seed}")
+        command = f"fxstyle doctor plugin {name} --seed {seed}" + (" --quick" if quick else "")
+        command += " --recordings RECORDINGS" if recordings is not None else ""
+        advice.write_effect(write, examination, date.today(), command)
         print(f"Wrote {write}", file=sys.stderr)
 
 

@@ -166,15 +166,17 @@ def _render(plan: RenderPlan) -> RenderedFile:
             f"{plan.memory_bytes / 1e9:.1f} GB of memory; cut it into parts if that is too much",
             file=sys.stderr,
         )
-    # The usual end by SIGTERM would leave the temporary file.
-    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    # The usual end by these would leave the temporary file; a shell gives 128 plus the signal's number.
+    ends = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {end: signal.signal(end, lambda number, _: sys.exit(128 + number)) for end in ends}
     console = Console(stderr=True)
     try:
         with Progress(console=console, disable=not console.is_terminal, transient=True) as progress:
             bar = progress.add_task("Rendering", total=plan.total_frames)
             return render_file(plan, lambda frames: progress.advance(bar, frames))
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for end, handler in before.items():
+            signal.signal(end, handler)
 
 
 def _report(plan: RenderPlan, done: RenderedFile) -> None:

@@ -148,7 +148,9 @@ class Worker:
         return self._resident_mb() - self._base_mb > self.memory_limit_mb / 2
 
     def close(self) -> None:
-        """End the process, whatever it is doing."""
+        """End the process, whatever it is doing, and those that its plugins have started."""
+        with suppress(OSError):
+            os.killpg(self._process.pid, signal.SIGKILL)
         self._process.kill()
         self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout):

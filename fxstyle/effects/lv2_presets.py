@@ -87,6 +87,9 @@ def read_lv2_preset(path: str | Path, spec: EffectSpec) -> Preset:
         if too_large:
             raise InputError(f"{path} is too large for a preset: give a preset bundle or its .ttl file")
         graph = read_turtle(path)
+        # A manifest only announces presets, and says where they are.
+        files = [file for subject in _subjects(graph, plugin.uri) for file in see_also(graph, str(subject), path)]
+        graph += read_turtle(*(file for file in dict.fromkeys(files) if file != path.absolute()))
     found = list(_presets(graph, spec, plugin, path))
     if len(found) != 1:
         held = ", ".join(repr(preset.name) for preset in found) or "none"

@@ -48,6 +48,9 @@ class Parameter:
 
     def __post_init__(self) -> None:
         """Refuse ranges that cannot be mapped."""
+        for key in ("held", "one_sided"):
+            if not isinstance(getattr(self, key), bool):
+                raise InputError(f"parameter {self.name!r}: {key} must be true or false, not {getattr(self, key)!r}")
         values = (self.low, self.high, self.default)
         if not all(isinstance(value, (int, float)) and np.isfinite(value) for value in values):
             raise InputError(f"parameter {self.name!r}: low, high and default must be finite numbers, not {values}")

@@ -52,10 +52,13 @@ def parse_effect(name: str, config: Mapping[str, Any]) -> EffectSpec:
     if host == "chain":
         _refuse_unknown(f"effects.{name}", config, ("host", "links", "bypassable", "presets", *_SAMPLING_KEYS))
         links = _mapping(f"effects.{name}.links", config.get("links"))
+        bypassable = config.get("bypassable") or ()
+        if not isinstance(bypassable, (list, tuple)):
+            raise InputError(f"effects.{name}.bypassable must be a list of links, not {bypassable!r}")
         return chain(
             name,
             tuple(parse_effect(key, link) for key, link in links.items()),
-            tuple(config.get("bypassable") or ()),
+            tuple(bypassable),
             **_options(name, config, _SAMPLING_KEYS),
         )
     _refuse_unknown(f"effects.{name}", config, _EFFECT_KEYS)

@@ -69,6 +69,10 @@ _LOWEST_RATE, _HIGHEST_RATE = 1000, 1_000_000
 """In Hz; at 1 Hz pedalboard's PitchShift does not come back."""
 
 
+_VORBIS, _HIGHEST_VORBIS_RATE = (".ogg", ".oga"), 200_000
+"""libsndfile crashes above it."""
+
+
 def plan_render(
     spec: EffectSpec,
     values: Mapping[str, float | str],
@@ -118,6 +122,10 @@ def plan_render(
     _check_target(source, target, overwrite)
     tail_frames = round(tail * rate)
     wanted = "FLOAT" if as_float or subtype in FLOATS else "PCM_24"
+    if target.suffix.lower() in _VORBIS and rate > _HIGHEST_VORBIS_RATE:
+        raise InputError(
+            f"{target} cannot hold {rate} Hz: Ogg goes up to {_HIGHEST_VORBIS_RATE} Hz; use the extension .wav"
+        )
     container, subtype = _format(target, wanted, as_float, channels * (frames + tail_frames))
     return RenderPlan(
         spec, positions, source, target, rate, channels, frames, tail_frames, container=container, subtype=subtype

@@ -93,8 +93,13 @@ def find_effect(name: str, folder: Path | None = None) -> EffectSpec:
     if "://" in name or name.startswith("urn:"):
         return parse_effect(_slug(re.split(r"[/#:]", name.rstrip("/#:"))[-1]), {"host": "lv2", "plugin": name})
     if suffix in (".vst3", ".lv2"):
-        if not Path(bundle).exists():
+        # The VST3 host looks a bare file name up in the standard folders.
+        if not Path(bundle).exists() and (suffix == ".lv2" or Path(bundle).name != bundle):
             raise InputError(f"{bundle} does not exist: give the path of a plugin that is there")
+        if inside and suffix == ".lv2":
+            raise InputError(
+                f"{name}: give the LV2 plugin's URI instead; see fxstyle effects list --installed"
+            )
         config: dict[str, Any] = {"host": suffix[1:], "plugin": bundle}
         if inside:
             config["settings"] = {"plugin_name": inside}
@@ -141,7 +146,7 @@ def _parse(entry: Entry, given: str) -> EffectSpec:
         return parse_effect(entry.name, entry.config)
     except InputError:
         raise
-    except (TypeError, ValueError, AttributeError) as error:
+    except (TypeError, ValueError, AttributeError, RecursionError) as error:
         raise InputError(f"{given}: this is no effect ({error}): compare it with a file of conf/effects") from error
 
 

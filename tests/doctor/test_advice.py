@@ -13,6 +13,7 @@ import yaml
 from fxstyle.doctor.advice import advised, check_target, write_effect
 from fxstyle.doctor.findings import ControlStudy, Examination, Finding, differing_records
 from fxstyle.effects.parse import parse_effect
+from fxstyle.effects.preset import Preset
 from fxstyle.effects.spec import EffectSpec
 from fxstyle.errors import InputError
 from tests.configs.test_configs import leaves
@@ -78,6 +79,14 @@ def test_a_written_effect_is_read_back_the_same(name: str, tmp_path: Path) -> No
     assert held == replace(effect(name), name=path.stem, warnings=("tail",))
     assert path.read_text().splitlines()[1] == f"# python train.py effects=my_{name}"
     assert all(leaves(path).values()), leaves(path)
+
+
+def test_presets_of_the_plugin_s_maker_are_written(tmp_path: Path) -> None:
+    """Where they came from is not."""
+    spec = replace(effect("delay"), presets=(Preset("Slap", (("mix", 0.4),), source="a preset bundle"),))
+    held = write_effect(tmp_path / "mine.yaml", Examination(spec, (), (), {}), date(2026, 11, 24), "fxstyle doctor")
+    assert dict(held.preset("Slap").values) == {"mix": 0.4}
+    assert "Slap" in (tmp_path / "mine.yaml").read_text()
 
 
 def test_a_written_effect_says_what_was_found(tmp_path: Path) -> None:

@@ -288,3 +288,10 @@ def test_a_rate_that_the_format_lacks_is_refused(tmp_path: Path) -> None:
     ):
         render_file(plan_render(effect("gain"), {}, dry, tmp_path / "wet.mp3"))
     assert [path.name for path in tmp_path.iterdir()] == ["dry.wav"]
+
+
+def test_ogg_stops_where_its_library_crashes(tmp_path: Path) -> None:
+    dry = sound_file(tmp_path / "dry.wav", noise(1, 900), rate=384_000)
+    with pytest.raises(InputError, match=r"wet\.ogg cannot hold 384000 Hz.*use the extension \.wav"):
+        plan_render(effect("gain"), {}, dry, tmp_path / "wet.ogg")
+    plan_render(effect("gain"), {}, dry, tmp_path / "wet.wav")

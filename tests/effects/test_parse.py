@@ -158,6 +158,8 @@ def test_presets_and_findings_come_from_the_config() -> None:
             {"host": "chain", "links": {"a": DRIVE}, "bypassable": ["b"]},
             "has no link 'b' that could be bypassed; choose from a",
         ),
+        (changed("parameters/drive_db/held", "yes"), "drive_db.*held must be true or false, not 'yes'"),
+        ({"host": "chain", "links": {"a": DRIVE}, "bypassable": "a"}, "bypassable must be a list of links, not 'a'"),
         ({"host": "lv2", "plugin": ""}, "effects.drive.plugin: give the URI of an LV2 plugin"),
         ({"host": "lv2", "plugin": "urn:nowhere"}, "urn:nowhere"),
         ({"host": "vst3", "plugin": "nowhere.vst3"}, r"nowhere\.vst3"),

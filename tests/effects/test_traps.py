@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -184,3 +187,29 @@ def test_a_slow_leak_renews_the_process_and_loses_nothing(
     renderer.close()
     assert renderer.failures == []
     assert 2 <= len(seen) <= 5
+
+
+def test_what_a_plugin_has_started_ends_with_its_process(traps: dict[str, EffectSpec]) -> None:
+    renderer = ProcessRenderer(1)
+    before = children()
+    rendered = renderer.render([traps["fork"]], noise(1, 500)[None], danger(SAFE, 0.1), RATE)
+    assert rendered.status.tolist() == [[Status.OK] * 2]
+    (worker,) = children() - before
+    session = members(worker)
+    assert len(session) == 3
+    renderer.close()
+    deadline = time.monotonic() + 10
+    while members(worker) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not members(worker)
+
+
+def members(session: int) -> set[str]:
+    """Processes of a session that still run."""
+    found = set()
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            fields = status.read_text().rpartition(")")[2].split()
+            if int(fields[3]) == session and fields[0] != "Z":
+                found.add(status.parent.name)
+    return found

@@ -49,6 +49,8 @@ def test_effects_are_found_by_name() -> None:
         ("six_plus_three", "is a set of effects: choose one of compressor, .*, amp, bass_boost"),
         ("nowhere/Some.vst3", "nowhere/Some.vst3 does not exist"),
         ("nowhere/some.lv2/", "nowhere/some.lv2 does not exist"),
+        ("Nowhere.vst3", r"Nowhere\.vst3"),
+        ("mda.lv2#Overdrive", "give the LV2 plugin's URI instead|does not exist"),
         ("nowhere/mine.yaml", "mine.yaml does not exist"),
     ],
 )
@@ -91,6 +93,18 @@ def test_files_without_one_effect_are_refused(tmp_path: Path, content: bytes, wo
     with pytest.raises(InputError, match=words) as caught:
         find_effect(str(tmp_path / "own.yaml"))
     assert "\n" not in str(caught.value)
+
+
+def test_a_chain_that_holds_itself_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "knot.yaml").write_text("knot: &knot\n  host: chain\n  links: {again: *knot}\n")
+    with pytest.raises(InputError, match=r"knot\.yaml: this is no effect"):
+        find_effect(str(tmp_path / "knot.yaml"))
+
+
+def test_a_bare_file_name_is_looked_up_by_the_vst3_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(catalogue, "parse_effect", lambda name, config: (name, config))
+    assert find_effect("ZamComp.vst3") == ("zamcomp", {"host": "vst3", "plugin": "ZamComp.vst3"})
 
 
 def test_a_file_for_any_plugin_is_no_effect(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ import numpy as np
 import pedalboard
 
 from fxstyle.effects.arithmetic import default_arithmetic
+from fxstyle.effects.clean_memory import zeroed_memory
 from fxstyle.errors import InputError
 
 # Where the VST3 specification has plugins installed.
@@ -65,7 +66,7 @@ def load(path: str, plugin_name: str | None = None) -> Any:
     if threading.current_thread() is not threading.main_thread():
         raise InputError(f"{path} is loaded in a process's main thread only: use renderer=processes")
     try:
-        with _without_scan(), default_arithmetic():
+        with _without_scan(), default_arithmetic(), zeroed_memory():
             plugin = pedalboard.VST3Plugin(path, plugin_name=plugin_name)
     except (ImportError, ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())

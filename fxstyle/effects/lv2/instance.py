@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fxstyle.effects.arithmetic import default_arithmetic
+from fxstyle.effects.clean_memory import zeroed_memory
 from fxstyle.effects.lv2.abi import EVENT_BYTES, Library, features, load_library, starting, uri_number
-from fxstyle.effects.lv2.clean_memory import zeroed_memory
 from fxstyle.effects.lv2.description import Description
 from fxstyle.effects.lv2.routing import routes
 from fxstyle.effects.lv2.vocabulary import ATOM

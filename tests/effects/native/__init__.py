@@ -9,7 +9,7 @@ from tests.conftest import require_command
 
 SOURCE = Path(__file__).with_name("trap.c")
 THRESHOLD = 0.9
-DEEDS = {"crash": 1, "hang": 2, "not_a_number": 3, "eat_memory": 4, "crash_at_start": 5, "leak": 6}
+DEEDS = {"crash": 1, "hang": 2, "not_a_number": 3, "eat_memory": 4, "crash_at_start": 5, "leak": 6, "fork": 7}
 
 _TURTLE = """\
 @prefix lv2: <http://lv2plug.in/ns/lv2core#> .

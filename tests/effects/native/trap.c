@@ -12,6 +12,7 @@
 #define EAT_MEMORY 4
 #define CRASH_AT_START 5
 #define LEAK 6
+#define FORK 7
 
 typedef void *Handle;
 typedef struct {
@@ -51,6 +52,7 @@ static void run(Handle handle, uint32_t samples) {
     printf("A plugin that talks.\n");
     fflush(stdout);
     for (uint32_t i = 0; i < samples; i++) trap->out[i] = 0.5f * trap->in[i];
+    if (DEED == FORK && fork() == 0) for (;;) sleep(1);
     if (DEED == LEAK) take(5000000);
     if (*trap->danger <= THRESHOLD) return;
     if (DEED == CRASH) *(volatile int *)0 = 0;
