@@ -151,7 +151,9 @@ def _about(parameter: Parameter, reach_db: float | None) -> str:
     ]
     if reach_db is None:
         return f"{kind}."
-    return f"{kind}; {'changes nothing' if reach_db == float('-inf') else f'changes the sound by {reach_db:.0f} dB'}."
+    return (
+        f"{kind}; {'changes nothing' if reach_db == float('-inf') else f'changes the sound by {round(reach_db)} dB'}."
+    )
 
 
 def _quoted(name: str) -> str:

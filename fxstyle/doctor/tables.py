@@ -77,7 +77,7 @@ def print_examination(examination: Examination) -> None:
 def _level(level_db: float | None) -> str:
     if level_db is None:
         return ""
-    return "nothing" if level_db == float("-inf") else f"{level_db:.0f} dB"
+    return "nothing" if level_db == float("-inf") else f"{round(level_db)} dB"
 
 
 def _facts(facts: Mapping[str, Any]) -> list[str]:

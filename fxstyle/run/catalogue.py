@@ -97,9 +97,7 @@ def find_effect(name: str, folder: Path | None = None) -> EffectSpec:
         if not Path(bundle).exists() and (suffix == ".lv2" or Path(bundle).name != bundle):
             raise InputError(f"{bundle} does not exist: give the path of a plugin that is there")
         if inside and suffix == ".lv2":
-            raise InputError(
-                f"{name}: give the LV2 plugin's URI instead; see fxstyle effects list --installed"
-            )
+            raise InputError(f"{name}: give the LV2 plugin's URI instead; see fxstyle effects list --installed")
         config: dict[str, Any] = {"host": suffix[1:], "plugin": bundle}
         if inside:
             config["settings"] = {"plugin_name": inside}

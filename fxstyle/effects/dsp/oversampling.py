@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from functools import lru_cache
 
 import numpy as np
@@ -112,7 +113,7 @@ class Oversampler:
         return result
 
 
-class Oversampled:
+class Oversampled(ABC):
     """An effect whose :meth:`distort` runs at the inner rate of an :class:`Oversampler`.
 
     Args:
@@ -125,9 +126,9 @@ class Oversampled:
         self.inner_rate = self._oversampler.rate
         self.latency = self._oversampler.latency
 
+    @abstractmethod
     def distort(self, inner: NDArray[np.float64]) -> None:
         """Process ``(channels, n * factor)`` in place, going on from the call before."""
-        raise NotImplementedError
 
     def process(self, audio: NDArray[np.float32]) -> NDArray[np.float32]:
         """Take the next piece ``(channels, n)`` and give as much."""

@@ -14,11 +14,11 @@ pytestmark = pytest.mark.unit
 
 def test_the_search_path_is_given_or_the_usual_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LV2_PATH", os.pathsep.join(["/somewhere", "", "~/mine"]))
-    monkeypatch.setenv("HOME", "/home/someone")
-    assert bundles.search_path() == (Path("/somewhere"), Path("/home/someone/mine"))
+    monkeypatch.setenv("HOME", "/users/someone")
+    assert bundles.search_path() == (Path("/somewhere"), Path("/users/someone/mine"))
     monkeypatch.setenv("LV2_PATH", "")
     assert Path("/usr/lib/lv2") in bundles.search_path()
-    assert bundles.search_path()[0] == Path("/home/someone/.lv2")
+    assert bundles.search_path()[0] == Path("/users/someone/.lv2")
 
 
 def test_a_plugin_is_found_although_its_manifest_uses_a_prefix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
