@@ -30,6 +30,7 @@ _COMMENTS = {
     "block": "Samples of each processing call; another number gives other samples.",
     "streams": "Whether it can run on a sound in pieces.",
     "tail_seconds": "How long it sounds after its input.",
+    "highest_rate": "Highest sample rate in Hz that it is made for.",
     "reset": "Whether one instance serves many clips.",
     "isolated": "Whether it only runs in a process of its own.",
     "loudness_match": "Whether the wet sound is brought to the loudness of the dry one.",

@@ -14,7 +14,7 @@ from fxstyle.errors import InputError
 
 _PARAMETER_KEYS = tuple(field.name for field in fields(Parameter) if field.name != "name")
 _SAMPLING_KEYS = ("loudness_match", "sampling", "jitter", "group", "warnings")
-_PLAIN_KEYS = ("channels", "block", "streams", "tail_seconds", "reset", "isolated")
+_PLAIN_KEYS = ("channels", "block", "streams", "tail_seconds", "highest_rate", "reset", "isolated")
 _EFFECT_KEYS = ("host", "plugin", "parameters", "settings", "presets", *_PLAIN_KEYS, *_SAMPLING_KEYS)
 _PLUGIN_KEYS = {"path": "plugin", "uri": "plugin"}
 """Other words for ``plugin`` where a whole config describes one plugin (``effects=vst3 effects.path=...``)."""

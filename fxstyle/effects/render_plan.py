@@ -110,6 +110,7 @@ def plan_render(
         raise InputError(
             f"{source} has a sample rate of {rate} Hz, which no effect is made for: resample it, or mend its header"
         )
+    spec.check_rate(rate)
     needed = {"mono": 1, "stereo": 2}.get(spec.channels, channels)
     if needed != channels:
         counted = {1: "mono", 2: "stereo"}

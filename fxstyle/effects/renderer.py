@@ -133,6 +133,7 @@ def render_clip(
     if not np.isfinite(values).all():
         raise RenderError(f"was asked for settings that are not finite: {values}")
     try:
+        spec.check_rate(sample_rate)
         wet = process(audio, values, sample_rate)
     except (RuntimeError, ValueError, OSError) as error:
         raise RenderError(f"failed: {' '.join(str(error).split())}") from error

@@ -43,6 +43,7 @@ class EffectSpec:
         block: Samples per processing call, or ``None`` for the whole clip (block-invariant effects).
         streams: False for effects that only run on a whole clip (look-ahead, pitch shifting, codecs).
         tail_seconds: How long it sounds after its input has ended, in s.
+        highest_rate: Highest sample rate in Hz that it is made for; ``None`` where there is no such limit.
         reset: ``exact`` where the plugin's own reset leaves nothing behind, so that one instance serves many clips;
             ``rebuild`` where only a new instance does.
         isolated: True for a plugin that only runs in a process of its own: not known to be safe, or bound to a
@@ -65,6 +66,7 @@ class EffectSpec:
     block: int | None = None
     streams: bool = True
     tail_seconds: float = 0.0
+    highest_rate: float | None = None
     reset: Literal["rebuild", "exact"] = "rebuild"
     isolated: bool = False
     loudness_match: bool = False
@@ -86,6 +88,10 @@ class EffectSpec:
             raise InputError(f"effects.{self.name}.block must be a whole number of at least 1, not {self.block!r}")
         if not (isinstance(self.tail_seconds, (int, float)) and 0 <= self.tail_seconds < float("inf")):
             raise InputError(f"effects.{self.name}.tail_seconds must be 0 or more, not {self.tail_seconds!r}")
+        if self.highest_rate is not None and not (
+            isinstance(self.highest_rate, (int, float)) and 0 < self.highest_rate < float("inf")
+        ):
+            raise InputError(f"effects.{self.name}.highest_rate must be a number above 0, not {self.highest_rate!r}")
         for key in ("streams", "isolated", "loudness_match"):
             if not isinstance(getattr(self, key), bool):
                 raise InputError(f"effects.{self.name}.{key} must be true or false, not {getattr(self, key)!r}")
@@ -243,6 +249,14 @@ class EffectSpec:
         parameters = tuple(replace(p, held=True) if p.one_sided else p for p in self.parameters)
         return replace(self, parameters=parameters, links=tuple(link.for_channels(channels) for link in self.links))
 
+    def check_rate(self, sample_rate: float) -> None:
+        """Refuse a sample rate in Hz that the effect is not made for, with :class:`InputError`."""
+        if self.highest_rate is not None and sample_rate > self.highest_rate:
+            raise InputError(
+                f"effect {self.name!r} is made for sample rates up to {self.highest_rate:g} Hz, not "
+                f"{sample_rate:g} Hz: resample the sound first"
+            )
+
     def text(self, positions: NDArray[np.floating]) -> str:
         """All settings as a person reads them, such as ``threshold_db -18 dB, ratio 4``."""
         return ", ".join(
@@ -280,6 +294,7 @@ def chain(name: str, links: tuple[EffectSpec, ...], bypassable: tuple[str, ...] 
         channels=channels.pop() if channels else "any",
         streams=all(link.streams and not link.loudness_match for link in links),
         tail_seconds=sum(link.tail_seconds for link in links),
+        highest_rate=min((link.highest_rate for link in links if link.highest_rate is not None), default=None),
         isolated=any(link.isolated for link in links),
         links=links,
         **options,

@@ -82,6 +82,8 @@ def build_data(config: DictConfig, ranks: int = 1) -> EffectDataModule:
         schedule = Schedule(**options.pop("schedule"), seed=config.seed)
         level = Level(**options.pop("level"))
         check_arguments(EffectDataModule, options, "data")
+        for effect in effects.all:
+            effect.check_rate(config.sample_rate)
         renderer = build_renderer(config, ranks)
         _refuse_unsafe(effects, renderer)
         data = EffectDataModule(

@@ -7,6 +7,7 @@ import pytest
 
 from fxstyle.audio.levels import loudness_lufs
 from fxstyle.effects.hosts import HOSTS, build, discover, host, match_loudness, open_stream
+from fxstyle.effects.renderer import Status, ThreadRenderer
 from fxstyle.effects.spec import EffectSpec, chain
 from fxstyle.errors import InputError
 from tests.effects.catalogue import RATE, built_in, effect, noise
@@ -81,3 +82,17 @@ def test_no_host_changes_its_input(name: str) -> None:
     before = audio.copy()
     build(spec)(audio, spec.to_units(spec.defaults), RATE)
     np.testing.assert_array_equal(audio, before)
+
+
+def test_a_rate_that_an_effect_is_not_made_for_is_refused() -> None:
+    spec = replace(effect("gain"), highest_rate=96_000)
+    audio, values = noise(1, 500), spec.to_units(spec.defaults)
+    open_stream(spec, values, 96_000, 1)
+    with pytest.raises(InputError, match="'gain' is made for sample rates up to 96000 Hz, not 192000 Hz: resample"):
+        open_stream(spec, values, 192_000, 1)
+    rendered = ThreadRenderer(1).render([spec], audio[None], spec.defaults[None, None], 192_000)
+    assert rendered.status.tolist() == [[Status.FAILED]]
+    assert chain("both", (effect("delay"), spec)).highest_rate == 96_000
+    assert chain("one", (effect("delay"),)).highest_rate is None
+    with pytest.raises(InputError, match="highest_rate must be a number above 0"):
+        replace(spec, highest_rate=-1)

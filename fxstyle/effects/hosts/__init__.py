@@ -84,7 +84,12 @@ def match_loudness(wet: NDArray[np.float32], dry: NDArray[np.float32], sample_ra
 
 
 def open_stream(spec: EffectSpec, values: NDArray[np.float64], sample_rate: float, channels: int) -> Stream:
-    """Start a stream with fixed values in units; effects that cannot stream run at its end."""
+    """Start a stream with fixed values in units; effects that cannot stream run at its end.
+
+    Raises:
+        InputError: When the effect is not made for the sample rate.
+    """
+    spec.check_rate(sample_rate)
     if spec.streams and not spec.loudness_match:
         return host(spec.host).open_stream(spec, values, sample_rate, channels)
     process = build(spec)
