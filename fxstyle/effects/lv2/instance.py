@@ -31,7 +31,7 @@ class Prepared:
 
     def __init__(self, plugin: Description) -> None:
         self.uri = plugin.uri
-        self.library = load_library(plugin.binary, plugin.uri, plugin.bundle)
+        self.functions = load_library(plugin.binary, plugin.uri, plugin.bundle)
         self.routes = {1: routes(plugin, 1), 2: routes(plugin, 2)}
         late = plugin.latency_port
         self.latency_port = None if late is None else late.index
@@ -66,7 +66,7 @@ class Instance:
     def __init__(
         self, prepared: Prepared, controls: NDArray[np.float32], sample_rate: float, longest: int, block: int | None
     ) -> None:
-        library = prepared.library
+        library = prepared.functions
         given = features(float(sample_rate), longest, block)
         self.controls = controls.copy()
         self._events = np.zeros((len(prepared.event_outputs), prepared.event_words), dtype=np.uint32)
@@ -116,7 +116,7 @@ class Instance:
 
     def _connect_all(self, prepared: Prepared, handle: int) -> None:
         """Connect the ports that stay where they are."""
-        connect, first = prepared.library.connect_port, self.controls.ctypes.data
+        connect, first = prepared.functions.connect_port, self.controls.ctypes.data
         for port in prepared.controls:
             connect(handle, port, first + 4 * port)
         for port in prepared.event_inputs:
