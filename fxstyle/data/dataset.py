@@ -29,13 +29,16 @@ RETRIES = 20
 class Batch(TypedDict):
     """What training, validation and evaluation receive.
 
-    ``dry`` and ``wet`` are ``(batch, channels, samples)`` float32; ``effect``, ``recording``, ``start``, ``index`` and
+    ``dry`` and ``wet`` are ``(batch, channels, samples)`` float32, and ``before`` is the dry sound that precedes them,
+    ``(batch, channels, preroll)``; ``bypassed (batch,)`` says where the wet sound is the dry one; ``effect``, ``recording``, ``start``, ``index`` and
     ``rejected`` are ``(batch,)`` int64; ``parameters`` is ``(batch, max_parameters)`` float32 in 0..1 and
     ``parameter_mask`` says which of them exist and may move.
     """
 
+    before: Tensor
     dry: Tensor
     wet: Tensor
+    bypassed: Tensor
     effect: Tensor
     parameters: Tensor
     parameter_mask: Tensor
@@ -66,6 +69,7 @@ class EffectDataset(Dataset[Batch]):
         renderer: Renders them; serial inside data loader workers.
         level: Level of the dry sound, applied once and before the effect.
         preroll: Samples rendered before each clip and cropped, so that effects with memory are warm.
+        wet_probability: Share of the clips that go through their effect; the others stay dry.
     """
 
     def __init__(
@@ -76,6 +80,7 @@ class EffectDataset(Dataset[Batch]):
         renderer: Renderer,
         level: Level,
         preroll: int,
+        wet_probability: float = 1.0,
     ) -> None:
         self.source = source
         self.plan = plan
@@ -83,6 +88,7 @@ class EffectDataset(Dataset[Batch]):
         self.renderer = renderer
         self.level = level
         self.preroll = preroll
+        self.wet_probability = wet_probability
         self.max_parameters = max(1, *(len(spec.parameters) for spec in self.effects))
 
     def __getitem__(self, key: ClipKey) -> Batch:
@@ -100,6 +106,7 @@ class EffectDataset(Dataset[Batch]):
         wet = np.empty((len(keys), channels, samples), dtype=np.float32)
         positions = np.zeros((len(keys), self.max_parameters), dtype=np.float32)
         mask = np.zeros((len(keys), self.max_parameters), dtype=bool)
+        bypassed = np.zeros(len(keys), dtype=bool)
         rejected = np.zeros(len(keys), dtype=np.int64)
         used = list(keys)
         open_places = list(range(len(keys)))
@@ -113,6 +120,8 @@ class EffectDataset(Dataset[Batch]):
                 positions[place, : len(parameters)] = parameters
                 mask[place, : len(parameters)] = spec.free
                 self.read(used[place], rng, dry[place])
+                if self.wet_probability < 1:
+                    bypassed[place] = rng.random() >= self.wet_probability
             whole = len(open_places) == len(keys)
             rendered = self.renderer.render(
                 [self.effects[keys[place].effect] for place in open_places],
@@ -132,9 +141,12 @@ class EffectDataset(Dataset[Batch]):
             rejected[open_places] += 1
         else:
             self._give_up(used[bad[0][0]], positions[bad[0][0]], Status(bad[0][1]))
+        wet[bypassed] = dry[bypassed, :, self.preroll :]
         return {
+            "before": torch.from_numpy(dry[:, :, : self.preroll]),
             "dry": torch.from_numpy(dry[:, :, self.preroll :]),
             "wet": torch.from_numpy(wet),
+            "bypassed": torch.from_numpy(bypassed),
             "effect": torch.tensor([key.effect for key in keys]),
             "parameters": torch.from_numpy(positions),
             "parameter_mask": torch.from_numpy(mask),

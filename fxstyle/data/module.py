@@ -45,6 +45,7 @@ class EffectDataModule(pl.LightningDataModule):
         test_items: Clips of the test, shared evenly over all effects.
         num_workers: Data loader workers.
         seed: Seeds recordings, starts and settings.
+        wet_probability: Share of the clips that go through their effect; the others stay dry.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class EffectDataModule(pl.LightningDataModule):
         test_items: int,
         num_workers: int,
         seed: int,
+        wet_probability: float = 1.0,
     ) -> None:
         super().__init__()
         for name, value in (("clip_samples", clip_samples), ("train_items", train_items), ("batch_size", batch_size)):
@@ -71,6 +73,8 @@ class EffectDataModule(pl.LightningDataModule):
             raise InputError(f"data.num_workers must be 0 or more, not {num_workers}")
         if not 0 <= preroll_seconds < float("inf"):
             raise InputError(f"data.preroll_seconds must be 0 or more, not {preroll_seconds}")
+        if not 0 < wet_probability <= 1:
+            raise InputError(f"data.wet_probability must lie above 0 and up to 1, not {wet_probability}")
         self.source = source
         self.effects = effects
         self.renderer = renderer
@@ -84,6 +88,7 @@ class EffectDataModule(pl.LightningDataModule):
         self.test_items = test_items
         self.num_workers = num_workers
         self.seed = seed
+        self.wet_probability = wet_probability
 
     def plan(self, split: Split) -> ClipPlan:
         """The plan that draws clips of a split."""
@@ -102,7 +107,9 @@ class EffectDataModule(pl.LightningDataModule):
     def dataset(self, split: Split) -> EffectDataset:
         """The dataset of a split."""
         renderer = self.renderer.serial() if self.num_workers else self.renderer
-        return EffectDataset(self.source, self.plan(split), self.effects.all, renderer, self.level, self.preroll)
+        return EffectDataset(
+            self.source, self.plan(split), self.effects.all, renderer, self.level, self.preroll, self.wet_probability
+        )
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Training batches of the trainer's current epoch."""

@@ -204,3 +204,27 @@ def test_effects_without_controls() -> None:
     assert batch["parameters"].shape == (2, 1)
     assert not batch["parameter_mask"].any()
     torch.testing.assert_close(batch["wet"], -batch["dry"])
+
+
+def test_before_is_the_sound_that_precedes_the_clip() -> None:
+    batch = DATASET.__getitems__(KEYS)
+    later = [replace(key, start=key.start + 100) for key in KEYS]
+    flat = EffectDataset(Noises(), plan_of(Noises()), EFFECTS, ThreadRenderer(1), Level(kind="none"), PREROLL)
+    one, other = flat.__getitems__(KEYS), flat.__getitems__(later)
+    assert batch["before"].shape == (len(KEYS), 1, PREROLL)
+    assert torch.equal(torch.cat((one["before"], one["dry"]), dim=2)[..., 100:-1], _whole(other)[..., : -100 - 1])
+
+
+def _whole(batch: Batch) -> torch.Tensor:
+    return torch.cat((batch["before"], batch["dry"]), dim=2)
+
+
+def test_a_share_of_the_clips_stays_dry() -> None:
+    keys = [plan_of(Noises()).key(0, index, 0) for index in range(200)]
+    half = EffectDataset(Noises(), plan_of(Noises()), EFFECTS, ThreadRenderer(1), Level(), PREROLL, 0.5)
+    batch, wet = half.__getitems__(keys), made().__getitems__(keys)
+    dry = batch["bypassed"]
+    assert 70 < int(dry.sum()) < 130
+    assert torch.equal(batch["wet"][dry], batch["dry"][dry])
+    assert torch.equal(batch["wet"][~dry], wet["wet"][~dry])
+    assert not wet["bypassed"].any()
