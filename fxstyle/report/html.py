@@ -114,6 +114,13 @@ def write_report(folder: Path, report: Report) -> Path:
         paths = [picture.path for picture in section.pictures] + [link.path for link in section.links]
         for path in paths + [file.path for row in section.audio for file in row.files]:
             inside(folder, path)
+    page = folder / "report.html"
+    write_text(page, templates().get_template("report.html").render(report=report))
+    return page
+
+
+def templates() -> Environment:
+    """The templates of pages, which escape every text that is put into them."""
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=True,
@@ -122,6 +129,4 @@ def write_report(folder: Path, report: Report) -> Path:
         lstrip_blocks=True,
     )
     environment.tests["number"] = lambda text: _NUMBER.fullmatch(text) is not None
-    page = folder / "report.html"
-    write_text(page, environment.get_template("report.html").render(report=report))
-    return page
+    return environment
