@@ -1,0 +1,1 @@
+"""Search for settings: render candidates through the real effect, score them, and keep the best."""
