@@ -10,6 +10,7 @@ import typer
 
 from fxstyle import __version__
 from fxstyle.commands import doctor, effects
+from fxstyle.commands.match import match
 from fxstyle.errors import InputError
 
 app = typer.Typer(
@@ -21,6 +22,7 @@ app = typer.Typer(
 )
 app.add_typer(effects.app, name="effects")
 app.add_typer(doctor.app, name="doctor")
+app.command("match")(match)
 
 
 def main() -> None:

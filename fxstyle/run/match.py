@@ -1,0 +1,246 @@
+"""Finds settings of an effect that make a dry recording sound like a reference, and never hands back anything worse.
+
+From Python::
+
+    from fxstyle.run.match import match
+
+    result = match("dry.wav", "reference.wav", effect="mda_overdrive")
+    print(result.summary)
+    result.save("out")
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from fxstyle.effects.preset import Preset
+from fxstyle.effects.preset_files import all_presets
+from fxstyle.effects.renderer import Renderer, RenderError, Status
+from fxstyle.effects.safe_renderer import SafeRenderer
+from fxstyle.effects.spec import EffectSpec
+from fxstyle.errors import InputError
+from fxstyle.losses.spectral import MultiResolutionSTFT
+from fxstyle.run.catalogue import find_effect
+from fxstyle.run.match_result import MatchResult
+from fxstyle.run.match_settings import describe_settings, heard_changes
+from fxstyle.run.match_sounds import Content, Sounds, read_sounds
+from fxstyle.search.acceptance import decide
+from fxstyle.search.excerpts import choose_excerpts
+from fxstyle.search.objectives import MatchedObjective, StyleObjective
+from fxstyle.search.problem import Excerpt, Problem
+from fxstyle.search.proposal import Proposal, preset_prior
+from fxstyle.search.search import search
+from fxstyle.search.trace import Candidate
+
+RENDERS = 512
+THRESHOLDS = {"same": 0.05, "other": 0.1}
+"""Smallest improvement over the dry sound that is used, by content, where neither run nor caller says another."""
+
+
+def match(
+    dry: str | Path,
+    reference: str | Path,
+    effect: str | EffectSpec,
+    run: str | Path | None = None,
+    renders: int = RENDERS,
+    content: Content = "auto",
+    seed: int = 0,
+    threshold: float | None = None,
+    cores: int | None = None,
+    on_progress: Callable[[int, float], None] | None = None,
+) -> MatchResult:
+    """Search for settings of an effect with which the dry recording comes near to the reference.
+
+    It listens to excerpts; the whole file is rendered when the result is saved. The dry sound itself is the answer
+    where nothing comes nearer by more than a threshold.
+
+    Args:
+        dry: A mono or stereo file of any length and rate; the effect renders at its rate.
+        reference: A file of any rate, channels and length.
+        effect: A name of ``conf/effects``, a YAML file, a plugin's path or its URI, or a spec; also a chain.
+        run: A run folder or checkpoint of a trained controller to start from.
+        renders: How many settings may be tried.
+        content: Whether both files hold the same performance, or ``auto`` to find out.
+        seed: Another seed searches elsewhere.
+        threshold: Smallest improvement that is used, from 0 to 1; that of the run or of this program where ``None``.
+        cores: Threads, or processes for plugins that are not known to be safe; all where ``None``.
+        on_progress: Called with the renders so far and the best score. Raising :class:`KeyboardInterrupt` in it, or
+            Ctrl-C, ends the search with the best so far.
+
+    Raises:
+        InputError: The files, the effect or the run cannot be used.
+        RenderError: The effect gave no sound at all.
+    """
+    began = time.monotonic()
+    if renders < 0 or (renders == 0 and run is None):
+        raise InputError(f"--renders is {renders}: use 1 or more, or 0 with --run for the run's proposal as it is")
+    if threshold is not None and not 0 <= threshold < 1:
+        raise InputError(f"--threshold is {threshold:g}: use 0 or more, and less than 1")
+    if seed < 0:
+        raise InputError(f"--seed is {seed}: use 0 or more")
+    named = find_effect(effect) if isinstance(effect, str) else effect
+    sounds = read_sounds(Path(dry), Path(reference), content)
+    spec = _usable(named, sounds, Path(dry))
+    start = _proposal(run, spec, sounds)
+    prior = _prior(spec)
+    needed = _threshold(run, sounds.same) if threshold is None else threshold
+    renderer = cast(Renderer, SafeRenderer(cores or _all_cores()))
+    try:
+        excerpts, problem = _problem(spec, sounds, renderer)
+        found = search(problem, renders, "hybrid", start, prior, seed, on_progress)
+        identity, candidates = _judged(spec, sounds, renderer, excerpts, problem, found.candidates)
+        if not candidates:
+            last = f": {renderer.failures[-1]}" if renderer.failures else ""
+            raise RenderError(f"effect {spec.name!r} gave no sound with any of {found.renders} settings{last}")
+        decision = decide(identity, candidates[0].score, needed)
+        heard = heard_changes(spec, renderer, excerpts, sounds.sample_rate, candidates[0].positions)
+        return MatchResult(
+            dry=Path(dry),
+            reference=Path(reference),
+            effect=effect if isinstance(effect, str) else effect.name,
+            run=None if run is None else str(run),
+            budget=renders,
+            seed=seed,
+            spec=spec,
+            sounds=sounds,
+            decision=decision,
+            identity=identity,
+            search_identity=problem.identity,
+            candidates=candidates,
+            settings=describe_settings(spec, candidates, identity, sounds.same, heard, start),
+            history=found.history,
+            renders=found.renders,
+            failed=problem.failed,
+            stopped_by=found.stopped_by,
+            seconds=time.monotonic() - began,
+        )
+    finally:
+        renderer.close()
+
+
+def _usable(spec: EffectSpec, sounds: Sounds, dry: Path) -> EffectSpec:
+    """The effect for the channels of the dry sound."""
+    counted = {1: "mono", 2: "stereo"}
+    needed = {"mono": 1, "stereo": 2}.get(spec.channels, sounds.channels)
+    if needed != sounds.channels:
+        raise InputError(
+            f"effect {spec.name!r} is {counted[needed]}, but {dry} is {counted[sounds.channels]}: "
+            "convert the file first"
+        )
+    spec.check_rate(sounds.sample_rate)
+    fitted = spec.for_channels(sounds.channels)
+    if not fitted.free.any():
+        raise InputError(
+            f"effect {spec.name!r} has no control to search for with {counted[sounds.channels]} sound: choose another "
+            "effect, or free one of its controls"
+        )
+    return fitted
+
+
+def _proposal(run: str | Path | None, spec: EffectSpec, sounds: Sounds) -> Proposal | None:
+    if run is None:
+        return None
+    from fxstyle.run.controllers import load_controller
+
+    return load_controller(run).propose(spec, sounds.dry, sounds.reference, sounds.sample_rate)
+
+
+def _prior(spec: EffectSpec) -> Proposal | None:
+    presets = all_presets(spec)
+    if not presets:
+        return None
+    # What comes with a plugin may name values that this spec leaves out.
+    usable = [preset for preset in presets if _fits(spec, preset)]
+    return preset_prior(replace(spec, presets=tuple(usable))) if usable else None
+
+
+def _fits(spec: EffectSpec, preset: Preset) -> bool:
+    try:
+        spec.preset_positions(preset)
+    except InputError:
+        return False
+    return True
+
+
+def _threshold(run: str | Path | None, same: bool) -> float:
+    """The run's own threshold, which its validation chose, or the default."""
+    kind = "same" if same else "other"
+    folder = Path(run) if run is not None else None
+    if folder is None or not (folder / "acceptance.json").is_file():
+        return THRESHOLDS[kind]
+    try:
+        return float(json.loads((folder / "acceptance.json").read_text(encoding="utf-8"))["threshold"][kind])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"{folder}/acceptance.json cannot be used: evaluate the run again, or give --threshold"
+        ) from error
+
+
+def _problem(spec: EffectSpec, sounds: Sounds, renderer: Renderer) -> tuple[list[Excerpt], Problem]:
+    rate = sounds.sample_rate
+    if sounds.same:
+        excerpts = choose_excerpts(sounds.dry, rate, sounds.reference)
+        objective = MatchedObjective([item.reference for item in excerpts if item.reference is not None])
+        return excerpts, Problem(spec, excerpts, rate, renderer, objective)
+    excerpts = choose_excerpts(sounds.dry, rate)
+    wanted = [item.dry[:, item.preroll :] for item in choose_excerpts(sounds.reference, rate)]
+    style = StyleObjective(wanted, rate, min(rate, sounds.reference_rate) / 2)
+    return excerpts, Problem(spec, excerpts, rate, renderer, style)
+
+
+def _judged(
+    spec: EffectSpec,
+    sounds: Sounds,
+    renderer: Renderer,
+    excerpts: Sequence[Excerpt],
+    problem: Problem,
+    candidates: Sequence[Candidate],
+) -> tuple[float, tuple[Candidate, ...]]:
+    """Scores of the dry sound and of the candidates, best first, by the distance that decides.
+
+    For the same performance that is the multi-resolution STFT distance at all its sizes, of which the search minimised
+    a cheap part; else it is the style distance itself.
+    """
+    positions = problem.settle(np.stack([candidate.positions for candidate in candidates]))
+    if sounds.same:
+        identity, scores = _full_distance(spec, renderer, excerpts, sounds.sample_rate, positions)
+    else:
+        identity, scores = problem.identity, problem.evaluate(positions)
+    order = [place for place in np.argsort(scores, kind="stable") if np.isfinite(scores[place])]
+    return identity, tuple(Candidate(positions[place], float(scores[place])) for place in order)
+
+
+def _full_distance(
+    spec: EffectSpec,
+    renderer: Renderer,
+    excerpts: Sequence[Excerpt],
+    sample_rate: int,
+    positions: NDArray[np.float32],
+) -> tuple[float, NDArray[np.float64]]:
+    distance = MultiResolutionSTFT()
+    identity, scores = 0.0, np.zeros(len(positions))
+    with torch.inference_mode():
+        for excerpt in excerpts:
+            assert excerpt.reference is not None
+            wanted = distance.spectra(torch.from_numpy(excerpt.reference[None]))
+            dry = torch.from_numpy(np.ascontiguousarray(excerpt.dry[None, :, excerpt.preroll :]))
+            identity += float(distance(dry, wanted)[0]) / len(excerpts)
+            done = renderer.render([spec], excerpt.dry[None], positions[None], sample_rate, excerpt.preroll)
+            found = distance(torch.from_numpy(done.audio[0]), wanted).double().numpy() / len(excerpts)
+            broken = np.isin(done.status[0], (Status.FAILED, Status.NOT_FINITE))
+            scores += np.where(broken, np.inf, found)
+    return identity, scores
+
+
+def _all_cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
