@@ -26,11 +26,13 @@ def main(config: DictConfig) -> float:
     began = time.monotonic()
     guards.check_config(config)
 
-    from fxstyle.run import build, fit, folder, tracking
+    from fxstyle.run import build, fit, folder, pretrained, tracking
 
     run_folder = Path(HydraConfig.get().runtime.output_dir)
     folder.refuse_taken(run_folder, config)
+    encoder_weights = pretrained.adopt_encoder(config)
     experiment = build.build_experiment(config, guards.local_ranks(config))
+    pretrained.load_encoder(experiment.task, encoder_weights)
     resume = folder.resume_from(config.ckpt, run_folder)
     callbacks = build.build_callbacks(config)
     trainer = build.build_trainer(config, callbacks, [], run_folder)

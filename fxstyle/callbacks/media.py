@@ -1,4 +1,4 @@
-"""Sound and pictures of the validation: dry, wet and reconstruction."""
+"""Sound and pictures of the validation: dry, wet and what the model makes of them."""
 
 from __future__ import annotations
 
@@ -30,6 +30,8 @@ def magnitudes(audio: NDArray[np.float32]) -> NDArray[np.float32]:
 class Media(Callback):
     """Writes one clip of each training effect to ``samples/`` and to W&B every few epochs.
 
+    A task gives the sounds of a batch by name, in ``sounds``.
+
     Args:
         folder: Where the files go.
         every_epochs: Epochs between two sets; the first and every n-th.
@@ -50,17 +52,13 @@ class Media(Callback):
         count = len(data.effects.train)
         batch = data.dataset("val").__getitems__(data.fixed_keys("val")[:count])
         with torch.inference_mode():
-            reconstruction = pl_module.reconstruct(batch["wet"].to(pl_module.device)).cpu()  # type: ignore[operator]
+            made = pl_module.sounds(batch)  # type: ignore[operator]
         folder = self.folder / f"epoch_{trainer.current_epoch:04d}"
         folder.mkdir(parents=True, exist_ok=True)
         rate = data.source.sample_rate
         for item in range(count):
             spec = data.effects.train[int(batch["effect"][item])]
-            sounds = {
-                "dry": batch["dry"][item].numpy(),
-                "wet": batch["wet"][item].numpy(),
-                "reconstruction": reconstruction[item].numpy(),
-            }
+            sounds = {name: audio[item].cpu().numpy() for name, audio in made.items()}
             for name, audio in sounds.items():
                 write_audio(folder / f"{spec.name}_{name}.flac", np.clip(audio, -1.0, 1.0), rate, "PCM_16")
             settings = spec.text(batch["parameters"][item].numpy())

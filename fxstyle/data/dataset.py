@@ -30,9 +30,9 @@ class Batch(TypedDict):
     """What training, validation and evaluation receive.
 
     ``dry`` and ``wet`` are ``(batch, channels, samples)`` float32, and ``before`` is the dry sound that precedes them,
-    ``(batch, channels, preroll)``; ``bypassed (batch,)`` says where the wet sound is the dry one; ``effect``, ``recording``, ``start``, ``index`` and
-    ``rejected`` are ``(batch,)`` int64; ``parameters`` is ``(batch, max_parameters)`` float32 in 0..1 and
-    ``parameter_mask`` says which of them exist and may move.
+    ``(batch, channels, preroll)``; ``bypassed (batch,)`` says where the wet sound is the dry one; ``effect``,
+    ``recording``, ``start``, ``index`` and ``rejected`` are ``(batch,)`` int64; ``parameters`` is
+    ``(batch, max_parameters)`` float32 in 0..1 and ``parameter_mask`` says which of them exist and may move.
     """
 
     before: Tensor

@@ -45,7 +45,8 @@ class EffectDataModule(pl.LightningDataModule):
         test_items: Clips of the test, shared evenly over all effects.
         num_workers: Data loader workers.
         seed: Seeds recordings, starts and settings.
-        wet_probability: Share of the clips that go through their effect; the others stay dry.
+        wet_probability: Share of the items that go through their effect; the others stay dry.
+        clips: Consecutive clips of an item: 1, or 2 for style transfer (an input and a reference).
     """
 
     def __init__(
@@ -64,9 +65,11 @@ class EffectDataModule(pl.LightningDataModule):
         num_workers: int,
         seed: int,
         wet_probability: float = 1.0,
+        clips: int = 1,
     ) -> None:
         super().__init__()
-        for name, value in (("clip_samples", clip_samples), ("train_items", train_items), ("batch_size", batch_size)):
+        counts = {"clip_samples": clip_samples, "train_items": train_items, "batch_size": batch_size, "clips": clips}
+        for name, value in counts.items():
             if value < 1:
                 raise InputError(f"data.{name} must be at least 1, not {value}")
         if num_workers < 0:
@@ -81,6 +84,7 @@ class EffectDataModule(pl.LightningDataModule):
         self.schedule = schedule
         self.level = level
         self.clip_samples = clip_samples
+        self.item_samples = clip_samples * clips
         self.preroll = round(preroll_seconds * source.sample_rate)
         self.batch_size = batch_size
         self.train_items = train_items
@@ -92,7 +96,7 @@ class EffectDataModule(pl.LightningDataModule):
 
     def plan(self, split: Split) -> ClipPlan:
         """The plan that draws clips of a split."""
-        return ClipPlan(split, self.source.recordings(split), self.source.weights(split), self.clip_samples, self.seed)
+        return ClipPlan(split, self.source.recordings(split), self.source.weights(split), self.item_samples, self.seed)
 
     def training_keys(self, epoch: int) -> list[ClipKey]:
         """All keys of a training epoch, over all ranks."""
@@ -128,11 +132,11 @@ class EffectDataModule(pl.LightningDataModule):
         notes = list(self.source.notes())
         for split in SPLITS:
             recordings = self.source.recordings(split)
-            short = sum(recording.samples < self.clip_samples for recording in recordings)
+            short = sum(recording.samples < self.item_samples for recording in recordings)
             if short:
                 notes.append(
-                    f"{split}: {short} of {len(recordings)} recordings are shorter than a clip "
-                    f"({self.clip_samples / self.source.sample_rate:.2f} s) and are followed by silence."
+                    f"{split}: {short} of {len(recordings)} recordings are shorter than an item "
+                    f"({self.item_samples / self.source.sample_rate:.2f} s) and are followed by silence."
                 )
         return notes
 

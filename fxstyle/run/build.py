@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import os
 import sys
@@ -22,7 +23,7 @@ from fxstyle.effects.renderer import Renderer, ThreadRenderer
 from fxstyle.effects.schedule import Schedule
 from fxstyle.errors import InputError
 from fxstyle.run.arguments import check_arguments
-from fxstyle.run.instantiate import build, named_section
+from fxstyle.run.instantiate import build, checked_target, named_section
 
 log = logging.getLogger(__name__)
 
@@ -104,32 +105,44 @@ def build_data(config: DictConfig, ranks: int = 1) -> EffectDataModule:
     return data
 
 
-def build_task(config: DictConfig, effects: EffectSet) -> pl.LightningModule:
+def build_task(config: DictConfig, effects: EffectSet, renderer: Renderer | None = None) -> pl.LightningModule:
     """The LightningModule of a config, with freshly seeded weights."""
     pl.seed_everything(config.seed, workers=True, verbose=False)
-    model = build({key: value for key, value in config.model.items() if key != "tasks"}, "model")
+    model = build(_model_section(config), "model")
     optimizer = build(config.optimizer, "optimizer")
     with named_section("optimizer"):
         # Its settings are only looked at now, and the trainer would do that after everything else.
         optimizer([torch.nn.Parameter(torch.zeros(1))])
     loss = build(config.loss, "loss")
     options = {key: value for key, value in config.task.items() if key != "name"}
-    return build(
-        options,
-        "task",
-        model=model,
-        optimizer=optimizer,
-        seen=tuple(effect.name for effect in effects.train),
-        unseen=tuple(effect.name for effect in effects.unseen),
-        seed=config.seed,
-        **loss,
-    )
+    surroundings = {
+        "seen": tuple(effect.name for effect in effects.train),
+        "unseen": tuple(effect.name for effect in effects.unseen),
+        "effects": effects,
+        "renderer": renderer,
+        "sample_rate": config.sample_rate,
+        "channels": config.channels,
+    }
+    wanted = inspect.signature(checked_target(str(options["_target_"]), "task")).parameters
+    chosen = {name: value for name, value in surroundings.items() if name in wanted}
+    return build(options, "task", model=model, optimizer=optimizer, seed=config.seed, **chosen, **loss)
+
+
+def _model_section(config: DictConfig) -> dict[str, Any]:
+    """What the model is built from; the tasks it can do and the run its encoder comes from are for others."""
+    model = plain_config(config.model)
+    model.pop("tasks", None)
+    if isinstance(model.get("encoder"), dict):
+        model["encoder"].pop("run", None)
+        if isinstance(model["encoder"].get("vae"), dict):
+            model["encoder"]["vae"].pop("tasks", None)
+    return model
 
 
 def build_experiment(config: DictConfig, ranks: int = 1) -> Experiment:
     """Data and task of a config."""
     data = build_data(config, ranks)
-    return Experiment(data, build_task(config, data.effects))
+    return Experiment(data, build_task(config, data.effects, data.renderer))
 
 
 def build_callbacks(config: DictConfig) -> list[Callback]:

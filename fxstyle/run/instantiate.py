@@ -37,7 +37,7 @@ def build(config: DictConfig | dict[str, Any], section: str, **arguments: Any) -
         # Hydra would resolve it after the check.
         raise InputError(f"config section '{section}' holds an escaped interpolation; write the value itself")
     targets = [
-        (where, options, _check(str(options["_target_"]), section)) for where, options in _targets(plain, section)
+        (where, options, checked_target(str(options["_target_"]), section)) for where, options in _targets(plain, section)
     ]
     for where, options, target in targets:
         if "_args_" not in options:
@@ -101,7 +101,7 @@ def _interpolates(config: Any) -> bool:
     return isinstance(config, str) and "${" in config
 
 
-def _check(target: str, section: str) -> Callable[..., Any]:
+def checked_target(target: str, section: str) -> Callable[..., Any]:
     """What a target names, if a config may name it."""
     allowed = ", ".join(ALLOWED)
     if not any(target.startswith(prefix + ".") for prefix in ALLOWED):

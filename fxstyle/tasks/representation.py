@@ -120,6 +120,11 @@ class Representation(pl.LightningModule):
         """Sound decoded from the mean of the posterior, with the phase of ``audio`` ``(batch, channels, samples)``."""
         return self.model.spectrogram.to_audio(self.model.decode(self.model(audio).mean), audio)
 
+    def sounds(self, batch: Batch) -> dict[str, Tensor]:
+        """The dry sound, the wet one and its reconstruction."""
+        reconstruction = self.reconstruct(batch["wet"].to(self.device))
+        return {"dry": batch["dry"], "wet": batch["wet"], "reconstruction": reconstruction}
+
     def _evaluate(self, split: str, batch: Batch) -> None:
         target = self.model.spectrogram(batch["wet"])
         posterior = self.model.encode(target)
