@@ -88,6 +88,17 @@ class MultiResolutionSTFT(nn.Module):
                 distances.append(total / len(self.fft_sizes))
             return torch.cat(distances)
 
+    def candidates(self, predictions: Tensor, target: Tensor | Sequence[Tensor]) -> Tensor:
+        """The distances ``(batch, candidates)`` of ``(batch, candidates, channels, samples)`` to their item's target.
+
+        Args:
+            predictions: Several sounds for each item.
+            target: Sound ``(batch, channels, samples)`` or its :meth:`spectra`; one of batch 1 serves all items.
+        """
+        wanted = self.spectra(target) if isinstance(target, Tensor) else target
+        own = [wanted if len(wanted[0]) == 1 else [s[i : i + 1] for s in wanted] for i in range(len(predictions))]
+        return torch.stack([self(*pair) for pair in zip(predictions, own, strict=True)])
+
     def _spectrum(self, audio: Tensor, size: int) -> Tensor:
         """The STFT ``(batch, channels, frames, bins)``, which is its layout in memory."""
         batch, channels, samples = audio.shape

@@ -74,6 +74,15 @@ def test_the_same_with_and_without_a_gradient() -> None:
     torch.testing.assert_close(loss(prediction.requires_grad_(), target).detach(), without, rtol=1e-6, atol=0)
 
 
+@pytest.mark.parametrize("targets", [1, 3])
+def test_candidates_are_judged_by_their_items_target(targets: int) -> None:
+    loss, target = MultiResolutionSTFT(SIZES), clips(targets, 2, seed=1)
+    predictions = torch.stack([clips(3, 2), 0.5 * clips(3, 2)], dim=1)
+    expected = torch.stack([loss(predictions[:, place], target) for place in range(2)], dim=1)
+    torch.testing.assert_close(loss.candidates(predictions, target), expected)
+    torch.testing.assert_close(loss.candidates(predictions, loss.spectra(target)), expected)
+
+
 @pytest.mark.parametrize("channels", [1, 2])
 def test_gradient_is_the_slope_of_the_reference(channels: int) -> None:
     prediction, target, direction = clips(1, channels), clips(1, channels, seed=1), clips(1, channels, seed=2)
