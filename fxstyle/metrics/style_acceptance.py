@@ -28,7 +28,7 @@ class Calibration:
     """A threshold and what it does to the pairs that it was chosen on.
 
     Attributes:
-        threshold: Improvement from which a proposal is accepted; :data:`NEVER` where none should be.
+        threshold: Improvement above which a proposal is accepted; :data:`NEVER` where none should be.
         change: Mean score relative to doing nothing, with its interval.
         accepted: Share of the pairs whose proposal is accepted.
     """
@@ -40,7 +40,7 @@ class Calibration:
 
 def accept(improvement: Floats, threshold: float) -> NDArray[np.bool_]:
     """Which proposals ``(n,)`` are accepted; an improvement that is not a number is none."""
-    return np.asarray(improvement >= threshold, dtype=bool)
+    return np.asarray(improvement > threshold, dtype=bool)
 
 
 def calibrate(
