@@ -77,7 +77,11 @@ class Arm(Protocol):
 
 
 class LoadedController(Protocol):
-    """A trained run that proposes settings."""
+    """A trained run that proposes settings; see :mod:`fxstyle.run.controllers`."""
+
+    def check(self, spec: EffectSpec) -> None:
+        """Refuse an effect that the run cannot set, with :class:`InputError`."""
+        ...
 
     def propose(
         self, spec: EffectSpec, dry: NDArray[np.float32], reference: NDArray[np.float32], sample_rate: int
@@ -229,6 +233,8 @@ class Controllers:
         self._rate = sample_rate
         self._load = load
         self._loaded: dict[Path, LoadedController] = {}
+        self._chosen: dict[EffectSpec, Path | None] = {}
+        self._ready: set[EffectSpec] = set()
         path = Path(runs)
         if path.is_file() or (path / folder.CONFIG).is_file():
             self._runs: list[Path] = [path]
@@ -244,7 +250,7 @@ class Controllers:
         return [folder.read_run(run)[0] for run in self._runs]
 
     def covers(self, spec: EffectSpec) -> bool:
-        """A single run covers every effect that it was trained on or, being for all effects, any other."""
+        """See :meth:`Arm.covers`."""
         return self._run(spec) is not None
 
     def made_with(self, spec: EffectSpec) -> dict[str, Any]:
@@ -254,31 +260,48 @@ class Controllers:
         checkpoint = folder.read_run(run)[2]
         return {"checkpoint": hashlib.sha256(checkpoint.read_bytes()).hexdigest()[:16]}
 
-    def prepare(self, spec: EffectSpec) -> LoadedController:
-        """Load the run of an effect, which is not part of the time of a pair."""
+    def prepare(self, spec: EffectSpec, pair: Pair) -> LoadedController:
+        """Load the run of an effect and let it look at the effect, which is not part of the time of a pair."""
         run = self._run(spec)
         assert run is not None
-        if run not in self._loaded:
-            self._loaded[run] = self._load(run)
-        return self._loaded[run]
+        loaded = self._controller(run)
+        if spec not in self._ready:
+            loaded.propose(spec, pair.dry, pair.dry, self._rate)
+            self._ready.add(spec)
+        return loaded
 
     def propose(self, spec: EffectSpec, pair: Pair, content: Content) -> Proposal:
         """What the controller says of a pair."""
-        return self.prepare(spec).propose(spec, pair.dry, pair.reference(content), self._rate)
+        return self.prepare(spec, pair).propose(spec, pair.dry, pair.reference(content), self._rate)
 
     def answer(self, spec: EffectSpec, pair: Pair, content: Content) -> Answer:
         """See :meth:`Arm.answer`."""
-        self.prepare(spec)
+        self.prepare(spec, pair)
         began = time.perf_counter()
         best = self.propose(spec, pair, content).best
         return Answer(best, seconds=time.perf_counter() - began)
 
     def _run(self, spec: EffectSpec) -> Path | None:
-        for run, effects in self._trained.items():
-            if spec.name in effects:
-                return run
-        # One controller of many effects takes an effect that it has never seen; one of a single effect does not.
-        return next((run for run, effects in self._trained.items() if len(effects) > 1), None)
+        """The run that was trained on an effect, or else the first one that takes it."""
+        if spec not in self._chosen:
+            named = [run for run, effects in self._trained.items() if spec.name in effects]
+            self._chosen[spec] = next(
+                (run for run in named or self._trained if _takes(self._controller(run), spec)), None
+            )
+        return self._chosen[spec]
+
+    def _controller(self, run: Path) -> LoadedController:
+        if run not in self._loaded:
+            self._loaded[run] = self._load(run)
+        return self._loaded[run]
+
+
+def _takes(controller: LoadedController, spec: EffectSpec) -> bool:
+    try:
+        controller.check(spec)
+    except InputError:
+        return False
+    return True
 
 
 def _trained_effects(run: Path) -> tuple[str, ...]:

@@ -72,7 +72,7 @@ class Search:
             KeyboardInterrupt: When the search was interrupted: half a search is no answer.
         """
         if self._controller is not None:
-            self._controller.prepare(spec)
+            self._controller.prepare(spec, pair)
         began = time.perf_counter()
         proposal = None if self._controller is None else self._controller.propose(spec, pair, content)
         rate, reference = self._source.source.sample_rate, pair.reference(content)
