@@ -14,33 +14,25 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
-
 from fxstyle.effects.preset import Preset
 from fxstyle.effects.preset_files import all_presets
-from fxstyle.effects.renderer import Renderer, RenderError, Status
+from fxstyle.effects.renderer import Renderer, RenderError
 from fxstyle.effects.safe_renderer import SafeRenderer
 from fxstyle.effects.spec import EffectSpec
 from fxstyle.errors import InputError
-from fxstyle.losses.spectral import MultiResolutionSTFT
 from fxstyle.run.catalogue import find_effect
+from fxstyle.run.match_problem import build_problem, judge_candidates
 from fxstyle.run.match_result import MatchResult
 from fxstyle.run.match_settings import describe_settings, heard_changes
 from fxstyle.run.match_sounds import Content, Sounds, read_sounds
 from fxstyle.search.acceptance import decide
-from fxstyle.search.excerpts import choose_excerpts
-from fxstyle.search.objectives import MatchedObjective, StyleObjective
-from fxstyle.search.problem import Excerpt, Problem
 from fxstyle.search.proposal import Proposal, preset_prior
 from fxstyle.search.search import search
-from fxstyle.search.trace import Candidate
 
 RENDERS = 512
 THRESHOLDS = {"same": 0.05, "other": 0.1}
@@ -96,14 +88,14 @@ def match(
     needed = _threshold(run, sounds.same) if threshold is None else threshold
     renderer = cast(Renderer, SafeRenderer(cores or _all_cores()))
     try:
-        excerpts, problem = _problem(spec, sounds, renderer)
+        problem = build_problem(spec, sounds, renderer)
         found = search(problem, renders, "hybrid", start, prior, seed, on_progress)
-        identity, candidates = _judged(spec, sounds, renderer, excerpts, problem, found.candidates)
+        identity, candidates = judge_candidates(problem, sounds, renderer, found.candidates)
         if not candidates:
             last = f": {renderer.failures[-1]}" if renderer.failures else ""
             raise RenderError(f"effect {spec.name!r} gave no sound with any of {found.renders} settings{last}")
         decision = decide(identity, candidates[0].score, needed)
-        heard = heard_changes(spec, renderer, excerpts, sounds.sample_rate, candidates[0].positions)
+        heard = heard_changes(spec, renderer, problem.excerpts, sounds.sample_rate, candidates[0].positions)
         return MatchResult(
             dry=Path(dry),
             reference=Path(reference),
@@ -184,62 +176,6 @@ def _threshold(run: str | Path | None, same: bool) -> float:
         raise InputError(
             f"{folder}/acceptance.json cannot be used: evaluate the run again, or give --threshold"
         ) from error
-
-
-def _problem(spec: EffectSpec, sounds: Sounds, renderer: Renderer) -> tuple[list[Excerpt], Problem]:
-    rate = sounds.sample_rate
-    if sounds.same:
-        excerpts = choose_excerpts(sounds.dry, rate, sounds.reference)
-        objective = MatchedObjective([item.reference for item in excerpts if item.reference is not None])
-        return excerpts, Problem(spec, excerpts, rate, renderer, objective)
-    excerpts = choose_excerpts(sounds.dry, rate)
-    wanted = [item.dry[:, item.preroll :] for item in choose_excerpts(sounds.reference, rate)]
-    style = StyleObjective(wanted, rate, min(rate, sounds.reference_rate) / 2)
-    return excerpts, Problem(spec, excerpts, rate, renderer, style)
-
-
-def _judged(
-    spec: EffectSpec,
-    sounds: Sounds,
-    renderer: Renderer,
-    excerpts: Sequence[Excerpt],
-    problem: Problem,
-    candidates: Sequence[Candidate],
-) -> tuple[float, tuple[Candidate, ...]]:
-    """Scores of the dry sound and of the candidates, best first, by the distance that decides.
-
-    For the same performance that is the multi-resolution STFT distance at all its sizes, of which the search minimised
-    a cheap part; else it is the style distance itself.
-    """
-    positions = problem.settle(np.stack([candidate.positions for candidate in candidates]))
-    if sounds.same:
-        identity, scores = _full_distance(spec, renderer, excerpts, sounds.sample_rate, positions)
-    else:
-        identity, scores = problem.identity, problem.evaluate(positions)
-    order = [place for place in np.argsort(scores, kind="stable") if np.isfinite(scores[place])]
-    return identity, tuple(Candidate(positions[place], float(scores[place])) for place in order)
-
-
-def _full_distance(
-    spec: EffectSpec,
-    renderer: Renderer,
-    excerpts: Sequence[Excerpt],
-    sample_rate: int,
-    positions: NDArray[np.float32],
-) -> tuple[float, NDArray[np.float64]]:
-    distance = MultiResolutionSTFT()
-    identity, scores = 0.0, np.zeros(len(positions))
-    with torch.inference_mode():
-        for excerpt in excerpts:
-            assert excerpt.reference is not None
-            wanted = distance.spectra(torch.from_numpy(excerpt.reference[None]))
-            dry = torch.from_numpy(np.ascontiguousarray(excerpt.dry[None, :, excerpt.preroll :]))
-            identity += float(distance(dry, wanted)[0]) / len(excerpts)
-            done = renderer.render([spec], excerpt.dry[None], positions[None], sample_rate, excerpt.preroll)
-            found = distance(torch.from_numpy(done.audio[0]), wanted).double().numpy() / len(excerpts)
-            broken = np.isin(done.status[0], (Status.FAILED, Status.NOT_FINITE))
-            scores += np.where(broken, np.inf, found)
-    return identity, scores
 
 
 def _all_cores() -> int:

@@ -30,8 +30,8 @@ class Sounds:
 
     Attributes:
         dry: ``(channels, samples)``.
-        reference: ``(channels, samples)`` at the dry file's rate; where the content is the same as long as ``dry``, and
-            in time with it.
+        reference: ``(1 or channels, samples)`` at the dry file's rate; where the content is the same as long as ``dry``
+            and in time with it. Mono stays mono, since it says nothing about width.
         sample_rate: Of the dry file, in Hz.
         reference_rate: Of the reference file, in Hz.
         start: First sample of the part of the dry file.
@@ -78,10 +78,7 @@ def read_sounds(dry: Path, reference: Path, content: Content = "auto") -> Sounds
     nothing = Likeness(0.0, 0)
     if content != "other":
         start = other.loudest(REFERENCE_SECONDS, within=own.seconds)
-        pair = [
-            to_channels(resample(part.read(start, REFERENCE_SECONDS), part.rate, rate), channels)
-            for part in (own, other)
-        ]
+        pair = (own.read(start, REFERENCE_SECONDS), other.read(start, REFERENCE_SECONDS, rate, channels))
         likeness = compare_content(pair[0], pair[1], rate)
         together = align(pair[0], pair[1], likeness.lag)
         usable = together[0].shape[1] >= SHORTEST_SECONDS * rate and not any(map(is_silent, together))
@@ -95,8 +92,7 @@ def read_sounds(dry: Path, reference: Path, content: Content = "auto") -> Sounds
             return Sounds(*together, rate, other.rate, first, own.frames, True, likeness)
         nothing = likeness
     start = own.loudest(DRY_SECONDS)
-    wanted = other.read(other.loudest(REFERENCE_SECONDS), REFERENCE_SECONDS)
-    wanted = to_channels(resample(wanted, other.rate, rate), channels)
+    wanted = other.read(other.loudest(REFERENCE_SECONDS), REFERENCE_SECONDS, rate, channels)
     return Sounds(
         own.read(start, DRY_SECONDS), wanted, rate, other.rate, round(start * rate), own.frames, False, nothing
     )
@@ -131,9 +127,10 @@ class _File:
         total = np.concatenate([[0.0], np.cumsum(energy)])
         return int(np.argmax(total[seconds:] - total[:-seconds]))
 
-    def read(self, start: int, seconds: int) -> NDArray[np.float32]:
+    def read(self, start: int, seconds: int, rate: int | None = None, most_channels: int = 2) -> NDArray[np.float32]:
         first = start * self.rate
-        return read_audio(self.path, first, min(seconds * self.rate, self.frames - first))[0]
+        audio, own = read_audio(self.path, first, min(seconds * self.rate, self.frames - first))
+        return to_channels(resample(audio, own, rate or own), min(most_channels, self.channels))
 
 
 def _look_through(path: Path) -> _File:

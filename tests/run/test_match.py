@@ -80,3 +80,12 @@ def test_what_was_heard_is_not_levelled(pair: tuple[Path, Path]) -> None:
     assert result.sounds.sample_rate == RATE
     np.testing.assert_array_equal(result.sounds.dry, dry_sound())
     np.testing.assert_array_equal(result.sounds.reference, wet_sound("distortion", dry_sound(), drive_db=25))
+
+
+def test_a_mono_reference_says_nothing_about_the_width_of_stereo_sound(tmp_path: Path) -> None:
+    dry = np.concatenate([dry_sound(), 0.3 * dry_sound(RATE, 1)])
+    wet = wet_sound("distortion", dry, drive_db=25).mean(axis=0, keepdims=True)
+    pair = write(tmp_path / "dry.wav", dry), write(tmp_path / "mono.wav", wet)
+    result = match(*pair, effect="distortion", renders=24, content="same")
+    assert result.values["drive_db"] == pytest.approx(25, abs=0.5)
+    assert result.candidates[0].score < 0.05 * result.identity

@@ -40,7 +40,8 @@ def test_other_content_at_another_rate_with_other_channels(tmp_path: Path) -> No
     sounds = read_sounds(write(tmp_path / "dry.wav", dry), write(tmp_path / "other.wav", other, 44100))
     assert not sounds.same
     assert (sounds.sample_rate, sounds.reference_rate, sounds.channels) == (RATE, 44100, 2)
-    assert sounds.reference.shape == (2, 2 * RATE)
+    # Mono sound says nothing about width.
+    assert sounds.reference.shape == (1, 2 * RATE)
     np.testing.assert_array_equal(sounds.dry, dry)
 
 
