@@ -25,13 +25,17 @@ class Prediction:
     """Settings, and how sure the controller is of them.
 
     Attributes:
-        mean: ``(batch, parameters)`` positions in 0..1 of continuous controls; held ones are at their default.
-        spread: ``(batch, parameters)``, mean absolute deviation that it expects.
+        mean: ``(batch, parameters)`` positions in 0..1 of continuous controls: those whose sound is expected to be
+            nearest; held ones are at their default.
+        estimate: ``(batch, parameters)``, the likeliest true positions. Where they are uncertain, a cautious setting
+            sounds nearer than a likely one, so that the two differ.
+        spread: ``(batch, parameters)``, mean absolute deviation that it expects of the estimate.
         logits: ``(batch, parameters, MAX_STEPS)`` of the steps of stepped controls, ``-inf`` for steps there are not.
         stepped: ``(batch, parameters)``, which controls are stepped.
     """
 
     mean: Tensor
+    estimate: Tensor
     spread: Tensor
     logits: Tensor
     stepped: Tensor
@@ -82,24 +86,24 @@ class QueryController(nn.Module):
         width: Size of a token.
         layers: Attention layers.
         heads: Attention heads.
-        dropout: Share of a token's numbers dropped in training.
     """
 
-    def __init__(self, embedding: int, width: int, layers: int, heads: int, dropout: float) -> None:
+    def __init__(self, embedding: int, width: int, layers: int, heads: int) -> None:
         super().__init__()
         if width % heads:
             raise InputError(f"model.controller.width={width} must be a multiple of heads={heads}")
         self.standardisation = Standardisation(embedding)
-        self.context = nn.Sequential(
-            nn.Linear(3 * embedding, 2 * width), nn.SiLU(), nn.Dropout(dropout), nn.Linear(2 * width, width)
-        )
+        self.context = nn.Sequential(nn.Linear(3 * embedding, 2 * width), nn.SiLU(), nn.Linear(2 * width, width))
         self.query = nn.Sequential(nn.Linear(QUERY, width), nn.SiLU(), nn.Linear(width, width))
         # Only style features can be compared with what a control does to style features.
         self.agreement = nn.Linear(3 * len(GROUPS), width) if embedding == FEATURES else None
         self.interaction = nn.Linear(width, width)
-        layer = nn.TransformerEncoderLayer(width, heads, 2 * width, dropout, "gelu", batch_first=True, norm_first=True)
+        # Dropout would draw from a generator that a resumed run does not share.
+        layer = nn.TransformerEncoderLayer(width, heads, 2 * width, 0.0, "gelu", batch_first=True, norm_first=True)
         self.attention = nn.TransformerEncoder(layer, layers, enable_nested_tensor=False)
         self.place = _head(width, 1)
+        self.shift = _head(width, 1)
+        nn.init.zeros_(self.shift[1].weight)
         self.uncertainty = _head(width, 1)
         self.step = _head(width, MAX_STEPS)
         edges = torch.tensor([0, *(count for _, count in GROUPS)]).cumsum(0)
@@ -121,9 +125,11 @@ class QueryController(nn.Module):
         # A row without any control would attend to nothing.
         hidden = ~queries.mask & queries.mask.any(dim=1, keepdim=True)
         tokens = self.attention(tokens, src_key_padding_mask=hidden)
-        mean = bounded(0.5 + self.place(tokens)[..., 0].float())
+        raw = 0.5 + self.place(tokens)[..., 0].float()
+        # The loss of the sound moves the shift alone, and the estimate stays honest.
+        mean = bounded(raw.detach() + self.shift(tokens)[..., 0].float())
         spread = NARROWEST + nn.functional.softplus(self.uncertainty(tokens)[..., 0].float() - 1.0)
-        return _prediction(mean, spread, self.step(tokens).float(), queries)
+        return _prediction(mean, bounded(raw), spread, self.step(tokens).float(), queries)
 
     def _agreement(self, change: Tensor, values: Tensor) -> Tensor:
         """Projection of the wanted change on each control's lower and upper response, and its size, by group."""
@@ -153,8 +159,8 @@ class PlainController(nn.Module):
         self.standardisation = Standardisation(embedding)
         sizes = [2 * embedding, *widths]
         layers: list[nn.Module] = []
-        for inputs, outputs in pairwise(sizes):
-            layers += [nn.Linear(inputs, outputs), nn.ReLU()]
+        for before, after in pairwise(sizes):
+            layers += [nn.Linear(before, after), nn.ReLU()]
         self.layers = nn.Sequential(*layers, nn.Linear(sizes[-1], outputs))
 
     def forward(self, dry: Tensor, reference: Tensor, queries: Queries) -> Prediction:
@@ -168,7 +174,7 @@ class PlainController(nn.Module):
         steps = queries.steps.clamp_min(1)
         chosen = (mean * steps).floor().clamp_max(steps - 1).long()
         logits = 20.0 * nn.functional.one_hot(chosen, MAX_STEPS).float()
-        return _prediction(mean, torch.full_like(mean, 0.25), logits, queries)
+        return _prediction(mean, mean, torch.full_like(mean, 0.25), logits, queries)
 
 
 class StyleModel(nn.Module):
@@ -190,7 +196,7 @@ class StyleModel(nn.Module):
         return self.controller(*embeddings.chunk(2), queries)
 
 
-def _head(width: int, outputs: int) -> nn.Module:
+def _head(width: int, outputs: int) -> nn.Sequential:
     head = nn.Linear(width, outputs)
     nn.init.normal_(head.weight, std=0.02)
     nn.init.zeros_(head.bias)
@@ -203,10 +209,10 @@ def _compressed(values: Tensor) -> Tensor:
     return torch.cat((facts, torch.asinh(responses)), dim=-1)
 
 
-def _prediction(mean: Tensor, spread: Tensor, logits: Tensor, queries: Queries) -> Prediction:
+def _prediction(mean: Tensor, estimate: Tensor, spread: Tensor, logits: Tensor, queries: Queries) -> Prediction:
     places = torch.arange(MAX_STEPS, device=logits.device)
     absent = places >= queries.steps[..., None]
     absent = absent & (queries.steps[..., None] > 0)
-    mean = torch.where(queries.mask, mean, queries.default)
+    mean, estimate = (torch.where(queries.mask, places, queries.default) for places in (mean, estimate))
     stepped = (queries.steps > 0) & queries.mask
-    return Prediction(mean, spread, logits.masked_fill(absent, float("-inf")), stepped)
+    return Prediction(mean, estimate, spread, logits.masked_fill(absent, float("-inf")), stepped)

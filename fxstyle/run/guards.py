@@ -48,6 +48,10 @@ def check_config(config: DictConfig) -> None:
             f"model {config.model.get('_target_', '?').rsplit('.', 1)[-1]} does not do the task {config.task.name!r}; "
             f"it does: {', '.join(tasks) or 'none'}"
         )
+    clips = 2 if config.task.name == "style_transfer" else 1
+    if OmegaConf.select(config, "data.clips") != clips:
+        choice = "data=pairs" if clips == 2 else "data=clips"
+        raise InputError(f"data.clips must be {clips} for the task {config.task.name!r}: use {choice}")
     cores = config.renderer.cores
     if cores != "auto" and (not _is_whole(cores) or cores < 1):
         raise InputError(f"renderer.cores must be 'auto' or a whole number of at least 1, not {cores!r}")

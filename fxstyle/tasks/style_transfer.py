@@ -49,6 +49,7 @@ class StyleTransfer(pl.LightningModule):
         estimator: How gradients get through the effect.
         through: ``loss`` differentiates the loss itself, ``sound`` the waveform.
         matched_share: Share of training items whose reference has the content of the input.
+        schedule: How the step size goes over the run: ``constant``, or ``cosine`` down to 0.
         optimizer: ``parameters -> optimizer``.
         effects: Effects to train on, and unseen ones for the test.
         renderer: Renders them.
@@ -67,6 +68,7 @@ class StyleTransfer(pl.LightningModule):
         estimator: Estimator,
         through: Literal["loss", "sound"],
         matched_share: float,
+        schedule: Literal["constant", "cosine"],
         optimizer: Callable[[Iterable[Tensor]], torch.optim.Optimizer],
         effects: EffectSet,
         renderer: Renderer,
@@ -87,6 +89,8 @@ class StyleTransfer(pl.LightningModule):
             raise InputError("loss.style needs loss.through=loss: style features have no useful gradient to the sound")
         if not 0 <= matched_share <= 1:
             raise InputError(f"task.matched_share must lie between 0 and 1, not {matched_share}")
+        if schedule not in ("constant", "cosine"):
+            raise InputError(f"task.schedule must be constant or cosine, not {schedule!r}")
         for effect in effects.all:
             if not effect.free.any():
                 raise InputError(f"effect {effect.name!r} has no control to set: leave it out for style_transfer")
@@ -95,6 +99,7 @@ class StyleTransfer(pl.LightningModule):
         self.estimator = estimator
         self.through = through
         self.matched_share = matched_share
+        self.schedule = schedule
         self.optimizer = optimizer
         self.effects = effects.all
         self.seen = tuple(effect.name for effect in effects.train)
@@ -184,9 +189,14 @@ class StyleTransfer(pl.LightningModule):
         """Log every effect; the macro mean is over the seen effects."""
         self._log_scores("test", self.names)
 
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        """The optimiser of the config, over what may be trained."""
-        return self.optimizer([weight for weight in self.parameters() if weight.requires_grad])
+    def configure_optimizers(self) -> Any:
+        """The optimiser of the config, over what may be trained, with its schedule."""
+        optimizer = self.optimizer([weight for weight in self.parameters() if weight.requires_grad])
+        if self.schedule == "constant":
+            return optimizer
+        steps = int(self.trainer.estimated_stepping_batches)
+        scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=max(1, steps))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
     def sounds(self, batch: Batch) -> dict[str, Tensor]:
         """The dry half, the reference of other content, the target and the controller's result."""
@@ -197,7 +207,7 @@ class StyleTransfer(pl.LightningModule):
 
     def _parameter_loss(self, prediction: Prediction, batch: Batch, queries: Queries) -> Tensor:
         return parameter_loss(
-            prediction.mean, prediction.spread, prediction.logits, batch["parameters"], queries.mask, queries.steps
+            prediction.estimate, prediction.spread, prediction.logits, batch["parameters"], queries.mask, queries.steps
         )
 
     def _rendered(
@@ -222,7 +232,8 @@ class StyleTransfer(pl.LightningModule):
                 total = total + self.weights["style"] * distance
             return total
 
-        arguments: Any = (self.estimator, self.renderer, effects, audio, positions, self.sample_rate, preroll)
+        estimator = self.estimator.at(self.global_step)
+        arguments: Any = (estimator, self.renderer, effects, audio, positions, self.sample_rate, preroll)
         if self.through == "sound":
             return loss(render_with_gradient(*arguments, key))
         # One candidate of all items at a time: the target's spectra are not repeated.
@@ -247,7 +258,7 @@ class StyleTransfer(pl.LightningModule):
             result = self._render(prediction, batch, queries)
             self._metric(content).update(self.spectral(result, spectra), batch["effect"])
         known = queries.mask & (queries.steps == 0) & ~batch["bypassed"][:, None]
-        error = (prediction.mean - batch["parameters"]).abs()
+        error = (prediction.estimate - batch["parameters"]).abs()
         # No wet item, or no continuous control: nothing to be wrong about.
         mae = torch.where(known, error, torch.nan).nanmean(dim=1)
         self._metric("mae").update(mae, batch["effect"])
