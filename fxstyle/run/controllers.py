@@ -88,10 +88,10 @@ class LoadedController:
         every = self.propose_batch(spec, pairs[0], pairs[1])
         means = np.stack([proposal.mean for proposal in every])
         spread = np.sqrt(np.mean([proposal.spread**2 for proposal in every], axis=0) + means.var(axis=0))
-        odds = [
-            None if first is None else np.mean([proposal.steps[column] for proposal in every], axis=0)
-            for column, first in enumerate(every[0].steps)
-        ]
+        odds = []
+        for column, first in enumerate(every[0].steps):
+            votes = [share for proposal in every if (share := proposal.steps[column]) is not None]
+            odds.append(None if first is None else np.mean(votes, axis=0))
         return Proposal(means.mean(axis=0), spread.astype(np.float32), tuple(odds))
 
     def propose_batch(
@@ -167,9 +167,9 @@ def load_controller(run: str | Path, renderer: Renderer | None = None) -> Loaded
     where, config, checkpoint = folder.read_run(run)
     if config.task.name != "style_transfer":
         raise InputError(f"run={run} is a run of the task {config.task.name!r}: give one of style_transfer")
-    renderer = renderer or SafeRenderer(1)
+    engine: Renderer = renderer or SafeRenderer(1)
     effects = build.build_effects(config)
-    task = build.build_task(config, effects, renderer)
+    task = build.build_task(config, effects, engine)
     assert isinstance(task, StyleTransfer)
     try:
         task.load_state_dict(folder.load_checkpoint(checkpoint)["state_dict"])
@@ -184,5 +184,5 @@ def load_controller(run: str | Path, renderer: Renderer | None = None) -> Loaded
         level=level,
         effects=effects.train,
         model=task.model.eval(),
-        renderer=renderer,
+        renderer=engine,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields
 from typing import Any, Literal
 
@@ -22,7 +22,7 @@ from fxstyle.losses.parameters import parameter_loss
 from fxstyle.losses.spectral import MultiResolutionSTFT
 from fxstyle.losses.style import StyleDistance
 from fxstyle.metrics.per_effect import PerEffectMean
-from fxstyle.models.controller import Prediction, StyleModel
+from fxstyle.models.controller import Prediction, Standardisation, StyleModel
 from fxstyle.models.queries import Queries, effect_queries
 from fxstyle.tasks.randomness import step_generator
 
@@ -44,6 +44,7 @@ class StyleTransfer(pl.LightningModule):
         model: Encoder and controller.
         parameters: Weight of the loss of the settings, which are known in training.
         mrstft: Weight of the multi-resolution STFT distance to the target, through the effect.
+        fft_sizes: Sizes of its FFT in training; scores always have all six.
         l1: Weight of the mean absolute difference of the waveforms, through the effect.
         style: Weight of the distance of style features to the reference, through the effect.
         estimator: How gradients get through the effect.
@@ -63,6 +64,7 @@ class StyleTransfer(pl.LightningModule):
         model: StyleModel,
         parameters: float,
         mrstft: float,
+        fft_sizes: Sequence[int],
         l1: float,
         style: float,
         estimator: Estimator,
@@ -109,6 +111,7 @@ class StyleTransfer(pl.LightningModule):
         self.channels = channels
         self.seed = seed
         self.spectral = MultiResolutionSTFT()
+        self.training_spectral = MultiResolutionSTFT(fft_sizes)
         self.style_distance = StyleDistance()
         count = max(1, *(len(effect.parameters) for effect in self.effects))
         empty = effect_queries([], count)
@@ -126,6 +129,7 @@ class StyleTransfer(pl.LightningModule):
     def on_fit_start(self) -> None:
         """Measure what every control does, and what embeddings are like; a resumed run has both in its checkpoint."""
         standardisation = self.model.controller.standardisation
+        assert isinstance(standardisation, Standardisation)
         if bool(standardisation.measured):
             return
         self.measure_effects()
@@ -147,7 +151,7 @@ class StyleTransfer(pl.LightningModule):
             (effect, response_fingerprint(effect, self.renderer, self.sample_rate, self.channels))
             for effect in self.effects
         ]
-        made = effect_queries(measured, self.query_mask.shape[1])
+        made = effect_queries(measured, self.queries.mask.shape[1])
         for field in fields(Queries):
             getattr(self, f"query_{field.name}").copy_(getattr(made, field.name))
 
@@ -218,13 +222,13 @@ class StyleTransfer(pl.LightningModule):
         audio = torch.cat((batch["before"], batch["dry"][..., :half]), dim=2)
         effects = [self.effects[effect] for effect in batch["effect"].tolist()]
         preroll = batch["before"].shape[2]
-        spectra = self.spectral.spectra(target) if self.weights["mrstft"] else []
+        spectra = self.training_spectral.spectra(target) if self.weights["mrstft"] else []
         features = style_features(reference, self.sample_rate) if self.weights["style"] else target.new_zeros(())
 
         def loss(wet: Tensor) -> Tensor:
             total = wet.new_zeros(len(wet))
             if self.weights["mrstft"]:
-                total = total + self.weights["mrstft"] * self.spectral(wet, spectra)
+                total = total + self.weights["mrstft"] * self.training_spectral(wet, spectra)
             if self.weights["l1"]:
                 total = total + self.weights["l1"] * (wet - target).abs().mean(dim=(1, 2))
             if self.weights["style"]:
@@ -233,11 +237,19 @@ class StyleTransfer(pl.LightningModule):
             return total
 
         estimator = self.estimator.at(self.global_step)
-        arguments: Any = (estimator, self.renderer, effects, audio, positions, self.sample_rate, preroll)
         if self.through == "sound":
-            return loss(render_with_gradient(*arguments, key))
-        # One candidate of all items at a time: the target's spectra are not repeated.
-        return rendered_loss(*arguments, lambda wet: torch.stack([loss(one) for one in wet.unbind(dim=1)], dim=1), key)
+            wet = render_with_gradient(
+                estimator, self.renderer, effects, audio, positions, self.sample_rate, preroll, key
+            )
+            return loss(wet)
+
+        def losses(candidates: Tensor) -> Tensor:
+            # One candidate of all items at a time: the target's spectra are not repeated.
+            return torch.stack([loss(wet) for wet in candidates.unbind(dim=1)], dim=1)
+
+        return rendered_loss(
+            estimator, self.renderer, effects, audio, positions, self.sample_rate, preroll, losses, key
+        )
 
     def _render(self, prediction: Prediction, batch: Batch, queries: Queries) -> Tensor:
         half = batch["dry"].shape[2] // 2
@@ -272,7 +284,7 @@ class StyleTransfer(pl.LightningModule):
         # torchmetrics turns the vector of a single effect into a scalar.
         means = {name: self._metric(name).compute().reshape(-1) for name in self.scores}
         relative = {f"relative_{content}": means[content] / means["identity"] for content in CONTENTS}
-        score = sum(relative.values()) / len(CONTENTS)
+        score = torch.stack(list(relative.values())).mean(dim=0)
         values: dict[str, Any] = {}
         for metric, per_effect in {"score": score, **relative, "parameter_mae": means["mae"]}.items():
             for index, name in enumerate(names):

@@ -31,6 +31,7 @@ EFFECTS = EffectSet((effect("distortion"), effect("ladder")), (effect("highpass"
 OPTIONS: dict[str, Any] = {
     "parameters": 1.0,
     "mrstft": 0.5,
+    "fft_sizes": [128, 512, 2048],
     "l1": 1.0,
     "style": 0.1,
     "estimator": Estimator("spsa", 1, 0.05),
