@@ -83,11 +83,11 @@ def match(
     named = find_effect(effect) if isinstance(effect, str) else effect
     sounds = read_sounds(Path(dry), Path(reference), content)
     spec = _usable(named, sounds, Path(dry))
-    start = _proposal(run, spec, sounds)
     prior = _prior(spec)
-    needed = _threshold(run, sounds.same) if threshold is None else threshold
     renderer = cast(Renderer, SafeRenderer(cores or _all_cores()))
     try:
+        start, folder = _proposal(run, spec, sounds, renderer)
+        needed = _threshold(folder, sounds.same) if threshold is None else threshold
         problem = build_problem(spec, sounds, renderer)
         found = search(problem, renders, "hybrid", start, prior, seed, on_progress)
         identity, candidates = judge_candidates(problem, sounds, renderer, found.candidates)
@@ -139,12 +139,17 @@ def _usable(spec: EffectSpec, sounds: Sounds, dry: Path) -> EffectSpec:
     return fitted
 
 
-def _proposal(run: str | Path | None, spec: EffectSpec, sounds: Sounds) -> Proposal | None:
+def _proposal(
+    run: str | Path | None, spec: EffectSpec, sounds: Sounds, renderer: Renderer
+) -> tuple[Proposal | None, Path | None]:
+    """Where the search starts, and the run's folder."""
     if run is None:
-        return None
+        return None, None
     from fxstyle.run.controllers import load_controller
 
-    return load_controller(run).propose(spec, sounds.dry, sounds.reference, sounds.sample_rate)
+    controller = load_controller(run, renderer)
+    proposal = controller.propose(spec, sounds.dry, sounds.reference, sounds.sample_rate)
+    return proposal, controller.folder
 
 
 def _prior(spec: EffectSpec) -> Proposal | None:
@@ -164,18 +169,16 @@ def _fits(spec: EffectSpec, preset: Preset) -> bool:
     return True
 
 
-def _threshold(run: str | Path | None, same: bool) -> float:
-    """The run's own threshold, which its validation chose, or the default."""
+def _threshold(folder: Path | None, same: bool) -> float:
+    """The run's own smallest improvement, which its validation chose, or the default."""
     kind = "same" if same else "other"
-    folder = Path(run) if run is not None else None
-    if folder is None or not (folder / "acceptance.json").is_file():
+    path = folder / "acceptance.json" if folder is not None else None
+    if path is None or not path.is_file():
         return THRESHOLDS[kind]
     try:
-        return float(json.loads((folder / "acceptance.json").read_text(encoding="utf-8"))["threshold"][kind])
+        return float(json.loads(path.read_text(encoding="utf-8"))["threshold"][kind])
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(
-            f"{folder}/acceptance.json cannot be used: evaluate the run again, or give --threshold"
-        ) from error
+        raise InputError(f"{path} cannot be used: evaluate the run again, or give --threshold") from error
 
 
 def _all_cores() -> int:

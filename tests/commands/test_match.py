@@ -104,6 +104,8 @@ def test_a_run_gives_the_start_and_the_threshold(
     run: Run, dry: Path, wet: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Controller:
+        folder = tmp_path / "run"
+
         def propose(self, spec: EffectSpec, dry: Any, reference: Any, sample_rate: int) -> Proposal:
             assert dry.shape == reference.shape == (1, RATE)
             if spec.name != "distortion":
@@ -111,7 +113,7 @@ def test_a_run_gives_the_start_and_the_threshold(
             return Proposal(spec.positions({"drive_db": 30}), np.array([0.02], dtype=np.float32), (None,))
 
     module = ModuleType("fxstyle.run.controllers")
-    module.load_controller = lambda run: Controller()  # type: ignore[attr-defined]
+    module.load_controller = lambda run, renderer: Controller()  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "fxstyle.run.controllers", module)
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "acceptance.json").write_text('{"threshold": {"same": 0.42, "other": 0.3}}')
