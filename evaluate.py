@@ -16,15 +16,20 @@ log = logging.getLogger("fxstyle")
 @hydra.main(version_base="1.3", config_path=CONF, config_name="evaluate")
 @refusing
 def main(config: DictConfig) -> None:
-    """Evaluate one run; see ``python evaluate.py --help``."""
+    """Evaluate one run, or run a benchmark; see ``python evaluate.py --help``."""
     # Imported here: `--help` and a refused config should not wait for torch.
     from fxstyle.run import guards
 
     guards.check_evaluation(config)
 
-    from fxstyle.run.evaluate import evaluate, load
+    if config.study == "style_benchmark":
+        from fxstyle.run.style_benchmark import benchmark
 
-    report = evaluate(config, load(config))
+        report = benchmark(config)
+    else:
+        from fxstyle.run.evaluate import evaluate, load
+
+        report = evaluate(config, load(config))
     log.info("report: %s", report.resolve())
 
 

@@ -126,13 +126,14 @@ def summary(findings: Findings) -> list[str]:
                 wins = rows[OURS, records.spec.name, f"win_rate_accepted_{content}"].value
                 passed += bypass <= 0.5 and wins >= 0.75
         sentences.append(
-            f"With {CONTENTS[content]}, ours changes the spectral distance to the hidden target by {percent(row.value)} "
-            f"against doing nothing (95 % interval {percent(row.ci_low)} to {percent(row.ci_high)}, {row.n} pairs)."
+            f"With {CONTENTS[content]}, ours changes the spectral distance to the hidden target by "
+            f"{percent(row.value)} against doing nothing (95 % interval {percent(row.ci_low)} to "
+            f"{percent(row.ci_high)}, {row.n} pairs)."
         )
         sentences.append(
-            f"Its upper bound is above +1 % for {', '.join(worse) or 'no effect'}; of {promising} effects where the true "
-            f"settings beat doing nothing by more than {HEADROOM:.0%}, {passed} are bypassed at most half of the time and "
-            "win at least three quarters of what is accepted."
+            f"Its upper bound is above +1 % for {', '.join(worse) or 'no effect'}; of {promising} effects where the "
+            f"true settings beat doing nothing by more than {HEADROOM:.0%}, {passed} are bypassed at most half of the "
+            "time and win at least three quarters of what is accepted."
         )
     return sentences
 

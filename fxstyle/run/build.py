@@ -62,7 +62,7 @@ def build_renderer(config: DictConfig, ranks: int) -> Renderer:
     return build({**config.renderer, "cores": share}, "renderer")
 
 
-def _refuse_unsafe(effects: EffectSet, renderer: Renderer) -> None:
+def refuse_unsafe(effects: EffectSet, renderer: Renderer) -> None:
     """Plugins that may crash or hang, or need a process's main thread, have no place on threads of this process."""
     unsafe = [effect.name for effect in effects.all if effect.isolated]
     if unsafe and isinstance(renderer, ThreadRenderer):
@@ -86,7 +86,7 @@ def build_data(config: DictConfig, ranks: int = 1) -> EffectDataModule:
         for effect in effects.all:
             effect.check_rate(config.sample_rate)
         renderer = build_renderer(config, ranks)
-        _refuse_unsafe(effects, renderer)
+        refuse_unsafe(effects, renderer)
         data = EffectDataModule(
             source=source,
             effects=effects,

@@ -82,7 +82,7 @@ def load(config: DictConfig) -> Loaded:
     except (KeyError, RuntimeError) as error:
         raise InputError(f"checkpoint {checkpoint} does not fit the model of {where}/config.yaml") from error
     with open_dict(trained):
-        for part in ("audio", "effects"):
+        for part in ("audio", "effects", "renderer"):
             if config.get(part) is not None:
                 # Unresolved: `${sample_rate}` must be the run's.
                 trained[part] = OmegaConf.to_container(config[part], resolve=False)

@@ -8,6 +8,7 @@ import os
 from omegaconf import DictConfig, OmegaConf
 
 from fxstyle.errors import InputError
+from fxstyle.run.style_guard import check_benchmark
 
 _COUNTS = (
     "data.batch_size",
@@ -26,6 +27,8 @@ def check_config(config: DictConfig) -> None:
     Raises:
         InputError: With the key and the remedy.
     """
+    if "study" in config:
+        raise InputError(f"experiment: {config.study} is one of evaluate.py: python evaluate.py experiment=...")
     if missing := sorted(OmegaConf.missing_keys(config)):
         raise InputError(f"{missing[0]} has no value: give it on the command line, as in {missing[0]}=VALUE")
     for key in _COUNTS:
@@ -108,6 +111,13 @@ def check_evaluation(config: DictConfig) -> None:
     Raises:
         InputError: With the key and the remedy.
     """
+    if config.study == "style_benchmark":
+        check_benchmark(config)
+        return
+    if config.study != "latent" or "data" in config:
+        raise InputError(
+            "experiment: evaluate.py takes experiment=style_benchmark, or a run of any experiment of train.py by run="
+        )
     if OmegaConf.is_missing(config, "run"):
         raise InputError("run has no value: give a run folder or a checkpoint, as in run=runs/demo/FOLDER")
     for key in ("run", "out"):

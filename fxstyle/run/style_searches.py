@@ -13,7 +13,8 @@ from fxstyle.audio.source import Split
 from fxstyle.effects.renderer import Status
 from fxstyle.effects.spec import EffectSpec
 from fxstyle.losses.spectral import MultiResolutionSTFT
-from fxstyle.run.style_arms import Answer, Controllers
+from fxstyle.run.style_arms import Answer
+from fxstyle.run.style_controllers import Controllers
 from fxstyle.run.style_pairs import Content, Pair, PairSource
 from fxstyle.search.objectives import MatchedObjective, Objective, StyleObjective
 from fxstyle.search.problem import Excerpt, Problem
