@@ -13,7 +13,6 @@ from fxstyle.audio.levels import Level, to_db
 from fxstyle.audio.resample import fit_length, resample, to_channels
 from fxstyle.doctor.fingerprint import response_fingerprint
 from fxstyle.effects.renderer import Renderer
-from fxstyle.effects.safe_renderer import SafeRenderer
 from fxstyle.effects.spec import EffectSpec
 from fxstyle.errors import InputError
 from fxstyle.models.controller import QueryController, StyleModel
@@ -159,7 +158,7 @@ def load_controller(run: str | Path, renderer: Renderer | None = None) -> Loaded
 
     Args:
         run: The folder or the checkpoint.
-        renderer: Measures new effects; a safe one of one core by default.
+        renderer: Measures new effects; by default the one of the run's config.
 
     Raises:
         InputError: There is no such run, it has another task, or its checkpoint does not fit.
@@ -167,7 +166,7 @@ def load_controller(run: str | Path, renderer: Renderer | None = None) -> Loaded
     where, config, checkpoint = folder.read_run(run)
     if config.task.name != "style_transfer":
         raise InputError(f"run={run} is a run of the task {config.task.name!r}: give one of style_transfer")
-    engine: Renderer = renderer or SafeRenderer(1)
+    engine = renderer or build.build_renderer(config, 1)
     effects = build.build_effects(config)
     task = build.build_task(config, effects, engine)
     assert isinstance(task, StyleTransfer)
