@@ -8,7 +8,7 @@ BUILDING := $(VENV)/.building
 RUN := $(VENV)/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow bench weekly-report identifiability lint clean
+.PHONY: help demo test test-slow bench weekly-report identifiability gradient-lab lint clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -36,6 +36,9 @@ weekly-report: $(INSTALLED) ## Repeat the study of docs/representation.md (RECOR
 identifiability: $(INSTALLED) ## Repeat docs/identifiability.md (RECORDINGS=folder)
 	@test -n "$(RECORDINGS)" || { echo "make: give a folder of recordings, as in: make identifiability RECORDINGS=DIR" >&2; exit 2; }
 	$(VENV)/bin/fxstyle doctor identifiability mda_weekly mda_paper --recordings "$(RECORDINGS)" --out docs/identifiability.md --overwrite
+
+gradient-lab: $(INSTALLED) ## Repeat docs/gradients.md (PLUGINS="names of further effects" are tried too)
+	OMP_NUM_THREADS=1 $(RUN) -m fxstyle.commands.gradient_lab --out docs $(if $(PLUGINS),--plugins $(PLUGINS))
 
 lint: $(INSTALLED) ## Check style and types
 	$(RUN) -m ruff check .
