@@ -96,13 +96,13 @@ class _Counter:
 
 @contextmanager
 def _progress(title: str, total: float) -> Iterator[Callable[[float, float | None], None]]:
-    """A bar with the time left on a terminal; elsewhere a line for each tenth of a search."""
+    """A bar with the time left on a terminal; elsewhere a line at the start and for each tenth of a search."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
     console = Console(stderr=True)
     if not console.is_terminal:
-        last = 0
+        last = -1
 
         def line(done: float, best: float | None) -> None:
             nonlocal last
