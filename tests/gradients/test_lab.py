@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from fxstyle.effects.renderer import ThreadRenderer
+from fxstyle.gradients.candidates import movable
 from fxstyle.gradients.estimator import Estimator
 from fxstyle.gradients.lab import LEVELS, Bench, Study, effects, errors
+from fxstyle.gradients.progress import gain_of
 
 pytestmark = pytest.mark.unit
 
@@ -30,14 +32,9 @@ def test_errors_of_perfect_and_opposite_estimates() -> None:
 
 
 def test_central_differences_find_the_exact_gradient_and_spsa_costs_what_it_says() -> None:
-    distortion, delay, peak, chain = effects()
-    assert [len(spec.parameters) - sum(p.held for p in spec.parameters) for spec in (distortion, delay, peak)] == [
-        1,
-        2,
-        3,
-    ]
-    bench = Bench(delay, ThreadRenderer(1), Study(settings=3, repeats=2))
-    assert len(Bench(chain, ThreadRenderer(1), Study(settings=1)).places) == 8
+    assert [len(movable(spec)) for spec in effects()] == [1, 2, 3, 8]
+    delay = effects()[1]
+    bench = Bench(delay, ThreadRenderer(1), Study(settings=2, repeats=2))
     for level in LEVELS:
         central = bench.quality(Estimator("central", epsilon=0.003), level)
         assert central.cosine > 0.99
@@ -46,3 +43,13 @@ def test_central_differences_find_the_exact_gradient_and_spsa_costs_what_it_says
     several = bench.quality(Estimator("spsa", 3, 0.003), "loss", "independent")
     assert (spsa.renders, several.renders) == (2, 6)
     assert 0 < several.variance < spsa.variance
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_a_step_against_the_gradient_gains_and_one_along_it_loses(level: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench(effects()[0], ThreadRenderer(1), Study(settings=2))
+    gain = gain_of(bench, Estimator("central"), level, (0,))
+    estimate = Bench.estimate
+    monkeypatch.setattr(Bench, "estimate", lambda *arguments: -estimate(*arguments))
+    assert gain > 0.02
+    assert gain_of(bench, Estimator("central"), level, (0,)) < -0.02
