@@ -1,4 +1,4 @@
-"""Proposal, derivatives and evolution together: each does what the others cannot."""
+"""Proposal, model, derivatives and evolution together: each does what the others cannot."""
 
 from __future__ import annotations
 
@@ -10,23 +10,26 @@ from fxstyle.search.cma_search import run_cma
 from fxstyle.search.problem import Problem
 from fxstyle.search.proposal import Proposal
 from fxstyle.search.refine import refine
+from fxstyle.search.surrogate import Surrogate
 from fxstyle.search.trace import Trace
 
+DESIGN_SHARE, MODEL_SHARE, MODEL_MOST = 0.15, 0.85, 240
+BATCH = 4
+OPTIMISM = np.array([0.0, 0.5, 1.0, 2.0])
+LAST_STEP = 0.01
 LAST_SIGMA = 0.05
 
 
 def spread_out(problem: Problem, count: int, rng: np.random.Generator) -> NDArray[np.float32]:
     """Settings that cover the ranges evenly, ``(count, parameters)``: a Halton sequence with a random shift."""
     wide = qmc.Halton(len(problem.free), scramble=False).random(count + 1)[1:]
-    positions = np.tile(problem.spec.defaults, (count, 1)).astype(np.float64)
-    positions[:, problem.free] = (wide + rng.random(len(problem.free))) % 1.0
-    return problem.settle(positions)
+    return _whole(problem, (wide + rng.random(len(problem.free))) % 1.0)
 
 
 def run_hybrid(
     trace: Trace, rng: np.random.Generator, start: Proposal | None = None, prior: Proposal | None = None
 ) -> str:
-    """Try the proposal and a few spread-out settings, refine the best two, then evolve around the best.
+    """Try the proposal and spread-out settings, learn from them where to look next, refine, and evolve around the best.
 
     Args:
         trace: Evaluates candidates within its budget.
@@ -38,16 +41,69 @@ def run_hybrid(
         Why it ended: ``budget``, ``no progress`` or ``exact``.
     """
     problem, budget = trace.problem, trace.budget
-    count = min(budget, max(8, budget // 4), 64)
-    known = [source.best for source in (start, prior) if source is not None] + [problem.spec.defaults]
-    draws = [source.sample(rng, max(0, count - len(known)) // 4) for source in (start, prior) if source is not None]
-    design = np.concatenate((np.stack(known), *draws))[:count]
-    design = np.concatenate((design, spread_out(problem, count - len(design), rng)))
+    sources = [source for source in (start, prior) if source is not None]
+    design = _design(problem, sources, min(budget, max(6, round(DESIGN_SHARE * budget)), 48), rng)
+    surrogate = Surrogate(rng)
     totals, differences = trace.examine(design)
-    order = np.argsort(totals, kind="stable")
-    for place, share in ((order[0], 0.5), (order[min(1, len(order) - 1)], 0.5)):
-        if trace.left > len(problem.continuous) and np.isfinite(totals[place]):
-            refine(trace, design[place], int(share * trace.left), (float(totals[place]), differences[place]))
+    surrogate.add(design[:, problem.free], totals, differences)
+    end = min(round(MODEL_SHARE * budget), MODEL_MOST)
+    while trace.used < end:
+        positions = _next(trace, surrogate, sources, min(BATCH, end - trace.used), rng)
+        totals, differences = trace.examine(positions)
+        surrogate.add(positions[:, problem.free], totals, differences)
+    if trace.left and trace.best_positions is not None:
+        share = trace.left if budget <= MODEL_MOST else trace.left // 3
+        refine(trace, trace.best_positions, share, trace.best_differences, LAST_STEP)
     if not trace.left:
         return "budget"
     return run_cma(trace, trace.left, rng, start, trace.best_positions, LAST_SIGMA)
+
+
+def _design(problem: Problem, sources: list[Proposal], count: int, rng: np.random.Generator) -> NDArray[np.float32]:
+    """The first settings ``(count, parameters)``: what is proposed, some around it, the defaults, and others."""
+    known = [*(source.best for source in sources), problem.spec.defaults]
+    draws = [source.sample(rng, max(0, count - len(known)) // (1 + len(sources))) for source in sources]
+    design = np.concatenate((np.stack(known), *draws))[:count]
+    return problem.settle(np.concatenate((design, spread_out(problem, count - len(design), rng))))
+
+
+def _next(
+    trace: Trace, surrogate: Surrogate, sources: list[Proposal], count: int, rng: np.random.Generator
+) -> NDArray[np.float32]:
+    """Settings ``(count, parameters)`` that the model finds promising, each with another optimism."""
+    problem = trace.problem
+    free = len(problem.free)
+    if not surrogate.fit():
+        return spread_out(problem, count, rng)
+    optimism = OPTIMISM[:count]
+    pool = [rng.random((256, free)), *(source.sample(rng, 64)[:, problem.free] for source in sources)]
+    leaders = surrogate.leaders
+    for width in (0.02, 0.05, 0.1, 0.2):
+        pool.append(leaders[rng.integers(len(leaders), size=64)] + width * rng.standard_normal((64, free)))
+    places = np.clip(np.concatenate(pool), 0.0, 1.0)
+    for width in (0.1, 0.04, 0.015, 0.005):
+        promising = np.argsort(_expected(trace, surrogate, places, optimism), axis=0)[:12].T
+        tops = places[promising.ravel()]
+        near = tops[rng.integers(len(tops), size=3 * len(tops))]
+        places = np.clip(np.concatenate((tops, near + width * rng.standard_normal(near.shape))), 0.0, 1.0)
+    expected = _expected(trace, surrogate, places, optimism)
+    picked: list[NDArray[np.float64]] = []
+    for column in range(count):
+        for place in places[np.argsort(expected[:, column], kind="stable")]:
+            if all(np.abs(place - other).max() > 0.003 for other in picked):
+                picked.append(place)
+                break
+    return _whole(problem, np.array(picked))
+
+
+def _expected(
+    trace: Trace, surrogate: Surrogate, places: NDArray[np.float64], optimism: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    return surrogate.predict(places, optimism) + trace.penalty(_whole(trace.problem, places))[:, None]
+
+
+def _whole(problem: Problem, places: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Positions of all parameters ``(K, parameters)`` from those of the free ones."""
+    positions = np.tile(problem.spec.defaults, (len(places), 1)).astype(np.float64)
+    positions[:, problem.free] = places
+    return problem.settle(positions)

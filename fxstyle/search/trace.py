@@ -82,6 +82,7 @@ class Trace:
         self._scores: list[NDArray[np.float64]] = []
         self._totals: list[NDArray[np.float64]] = []
         self._best: tuple[float, float, NDArray[np.float32]] | None = None
+        self._best_row: NDArray[np.float32] | None = None
 
     @property
     def left(self) -> int:
@@ -98,14 +99,25 @@ class Trace:
         """Positions ``(parameters,)`` of the best so far, or ``None`` before the first."""
         return self._best[2] if self._best else None
 
+    @property
+    def best_differences(self) -> tuple[float, NDArray[np.float32]] | None:
+        """Score and prior of the best so far with its differences ``(R,)``, or ``None`` where they are not known."""
+        return None if self._best is None or self._best_row is None else (self._best[0], self._best_row)
+
+    def penalty(self, positions: NDArray[np.floating]) -> NDArray[np.float64]:
+        """What the prior adds to the scores of positions ``(K, parameters)``, ``(K,)``."""
+        if self._prior is None or self._weight <= 0:
+            return np.zeros(len(positions))
+        return self._weight * self._prior.cost(self.problem.spec, positions)
+
     def evaluate(self, positions: NDArray[np.floating]) -> NDArray[np.float64]:
         """Score and prior ``(K,)`` of positions ``(K, parameters)``; K must not exceed what is left."""
-        return self._noted(positions, self.problem.evaluate(positions))
+        return self._noted(positions, self.problem.evaluate(positions), None)
 
     def examine(self, positions: NDArray[np.floating]) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
         """The same with signed differences to the reference, see :meth:`Problem.examine`."""
         scores, differences = self.problem.examine(positions)
-        return self._noted(positions, scores), differences
+        return self._noted(positions, scores, differences), differences
 
     def result(self, stopped_by: str, unscored: NDArray[np.float32]) -> SearchResult:
         """What was found, or ``unscored`` settings where nothing could be scored."""
@@ -115,11 +127,11 @@ class Trace:
             candidates = self._distinct()
         return SearchResult(candidates, tuple(self.history), self.used, stopped_by)
 
-    def _noted(self, positions: NDArray[np.floating], scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _noted(
+        self, positions: NDArray[np.floating], scores: NDArray[np.float64], differences: NDArray[np.float32] | None
+    ) -> NDArray[np.float64]:
         settled = self.problem.settle(positions)
-        totals = scores
-        if self._prior is not None and self._weight > 0:
-            totals = scores + self._weight * self._prior.cost(self.problem.spec, settled)
+        totals = scores + self.penalty(settled)
         self.used += len(settled)
         self._positions.append(settled)
         self._scores.append(scores)
@@ -127,6 +139,7 @@ class Trace:
         leader = int(np.argmin(totals))
         if totals[leader] < self.best_total:
             self._best = (float(totals[leader]), float(scores[leader]), settled[leader])
+            self._best_row = None if differences is None else differences[leader].copy()
         if self._best is not None:
             self.history.append((self.used, self._best[1]))
             if self._on_progress is not None:
