@@ -14,6 +14,7 @@ from fxstyle.audio.files import open_audio, read_audio, read_frames
 from fxstyle.audio.levels import SILENCE_DB, is_silent, to_db
 from fxstyle.audio.resample import resample, to_channels
 from fxstyle.errors import InputError
+from fxstyle.search.excerpts import SHORTEST_SAMPLES
 
 Content = Literal["auto", "same", "other"]
 SHORTEST_SECONDS = 0.25
@@ -81,10 +82,10 @@ def read_sounds(dry: Path, reference: Path, content: Content = "auto") -> Sounds
         pair = (own.read(start, REFERENCE_SECONDS), other.read(start, REFERENCE_SECONDS, rate, channels))
         likeness = compare_content(pair[0], pair[1], rate)
         together = align(pair[0], pair[1], likeness.lag)
-        usable = together[0].shape[1] >= SHORTEST_SECONDS * rate and not any(map(is_silent, together))
+        usable = together[0].shape[1] >= _least(rate) * rate and not any(map(is_silent, together))
         if content == "same" and not usable:
             raise InputError(
-                f"{dry} and {reference} have no {SHORTEST_SECONDS:g} s of sound in common: give recordings of the same "
+                f"{dry} and {reference} have no {_least(rate):.3g} s of sound in common: give recordings of the same "
                 "performance, or --content other"
             )
         if usable and (content == "same" or likeness.same):
@@ -133,15 +134,20 @@ class _File:
         return to_channels(resample(audio, own, rate or own), min(most_channels, self.channels))
 
 
+def _least(rate: int) -> float:
+    """Seconds of sound that a match needs."""
+    return max(SHORTEST_SECONDS, SHORTEST_SAMPLES / rate)
+
+
 def _look_through(path: Path) -> _File:
     """Read a whole file in pieces, so that damage is found before anything is rendered."""
     with open_audio(path) as file:
         rate, frames = file.samplerate, file.frames
         if not _LOWEST_RATE <= rate <= _HIGHEST_RATE:
             raise InputError(f"{path} has a sample rate of {rate} Hz: resample it, or mend its header")
-        if frames < SHORTEST_SECONDS * rate:
+        if frames < _least(rate) * rate:
             raise InputError(
-                f"{path} is {frames / rate:.3g} s long: a match needs at least {SHORTEST_SECONDS:g} s of sound"
+                f"{path} is {frames / rate:.3g} s long: a match needs at least {_least(rate):.3g} s of sound"
             )
         energy, highest = [], 0.0
         for first in range(0, frames, rate):
