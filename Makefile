@@ -8,7 +8,7 @@ BUILDING := $(VENV)/.building
 RUN := $(VENV)/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow bench weekly-report identifiability gradient-lab lint clean
+.PHONY: help demo test test-slow bench weekly-report identifiability gradient-lab style-benchmark lint clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -39,6 +39,11 @@ identifiability: $(INSTALLED) ## Repeat docs/identifiability.md (RECORDINGS=fold
 
 gradient-lab: $(INSTALLED) ## Repeat docs/gradients.md (PLUGINS="names of further effects" are tried too)
 	OMP_NUM_THREADS=1 $(RUN) -m fxstyle.commands.gradient_lab --out docs $(if $(PLUGINS),--plugins $(PLUGINS))
+
+style-benchmark: $(INSTALLED) ## Compare all ways to transfer a style (RECORDINGS=folder, EFFECTS=set, CONTROLLERS={name: run, ...}, START=name)
+	@test -n "$(RECORDINGS)" || { echo "make: give a folder of recordings, as in: make style-benchmark RECORDINGS=DIR" >&2; exit 2; }
+	$(RUN) evaluate.py experiment=style_benchmark dataset="$(RECORDINGS)" effects=$(or $(EFFECTS),mda_paper) \
+	  "controllers=$(or $(CONTROLLERS),null)" start=$(or $(START),null)
 
 lint: $(INSTALLED) ## Check style and types
 	$(RUN) -m ruff check .

@@ -58,15 +58,15 @@ def quality_figure(points: Sequence[Point], score: str = "spectral distance agai
                 places = [budgets.index(point.renders) for point in line]
                 values = [point.value for point in line]
                 axes.plot(places, values, color=style.colour, marker=style.marker, linewidth=1.6, label=literal(arm))
-                if all(math.isfinite(point.low) for point in line):
-                    low, high = [point.low for point in line], [point.high for point in line]
-                    axes.fill_between(places, low, high, color=style.colour, alpha=0.12, linewidth=0)
+                known = [(place, p.low, p.high) for place, p in zip(places, line, strict=True) if math.isfinite(p.low)]
+                for place, low, high in known:
+                    axes.plot([place, place], [low, high], color=style.colour, linewidth=1.2, alpha=0.6)
         axes.set_xticks(range(len(budgets)), [f"{budget:,}" for budget in budgets])
         axes.set_xlabel("renders a pair")
         axes.yaxis.set_major_formatter(PercentFormatter(1.0))
     panels[0].set_ylabel(score)
     _legend(panels[-1])
-    caption(figure, ["Bands: 95 % bootstrap interval over recordings. Below 0: better than returning the dry sound."])
+    caption(figure, ["Whiskers: 95 % bootstrap interval over recordings. Below 0: better than the dry sound."])
     return figure
 
 
@@ -96,7 +96,8 @@ def effects_figure(points: Sequence[Point], ours: str) -> Figure:
                 axes.plot(point.value, place, marker=styles[arm].marker, color=colour, markersize=5, linestyle="none")
             axes.plot([], [], marker=styles[arm].marker, color=colour, linestyle="none", label=literal(arm))
         axes.set_ylim(len(rows) - 0.5, -0.5)
-        axes.set_yticks(range(len(rows)), [literal(row) for row in rows] if axes is panels[0] else [])
+        axes.set_yticks(range(len(rows)), [literal(row) for row in rows])
+        axes.tick_params(axis="y", labelleft=axes is panels[0], length=0)
         axes.xaxis.set_major_formatter(PercentFormatter(1.0))
     _legend(panels[-1])
     caption(figure, ["Whiskers: 95 % bootstrap interval over recordings. Left of 0: better than the dry sound."])

@@ -59,8 +59,8 @@ def check_benchmark(config: DictConfig) -> None:
         raise InputError(f"split={config.split} is unknown: choose one of {', '.join(SPLITS)}")
     _check_choices("contents", config.contents, CONTENTS)
     _check_choices("arms", config.arms, KNOWN)
-    _check_sound(config)
     _check_arms(config)
+    _check_sound(config)
 
 
 def _check_sound(config: DictConfig) -> None:

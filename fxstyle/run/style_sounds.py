@@ -43,7 +43,7 @@ def sound_section(
             done = source.renderer.render([spec], pair.warmed[None], settings, rate, source.preroll)
             sounds["ours"] = done.audio[0, 0]
         files = tuple(
-            save_audio(folder, f"{spec.name}_{label}", label, sound, source.source.sample_rate)
+            save_audio(folder, f"{spec.name}_{label.split()[-1]}", label, sound, source.source.sample_rate)
             for label, sound in sounds.items()
         )
         decision = f"used: {spec.text(positions)}" if answer.accepted else "left alone"

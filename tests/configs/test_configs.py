@@ -15,6 +15,7 @@ from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.loggers import Logger
 
 from fxstyle.audio.generate import generate_files
+from fxstyle.errors import InputError
 from fxstyle.run import build, guards, tracking
 from fxstyle.run.conf import CONF
 from tests.programs import CPU, FEW, SHORT, SMALL, composed
@@ -22,6 +23,9 @@ from tests.programs import CPU, FEW, SHORT, SMALL, composed
 FILES = sorted(Path(CONF).rglob("*.yaml"))
 SECTIONS = [path for path in FILES if path.parent != Path(CONF) and "hydra" not in path.parts]
 """One choice of one group each; a new file is tested without a change here."""
+STUDIES = [path for path in SECTIONS if "# python evaluate.py" in path.read_text() and path.parent.name == "experiment"]
+"""Experiments of ``evaluate.py``; all others are of ``train.py``."""
+TRAINED = [path for path in SECTIONS if path not in STUDIES]
 
 NEEDS_FOLDER = {"folder": "root", "mixed": "real.root"}
 SYNTHETIC = ("synthetic", "tones")
@@ -131,7 +135,7 @@ def step(task: Any, data: Any, trainer: pl.Trainer) -> float:
     return float(loss.detach())
 
 
-@pytest.mark.parametrize("path", marked(SECTIONS))
+@pytest.mark.parametrize("path", marked(TRAINED))
 def test_every_config_composes_builds_and_steps(path: Path, recordings: Path, tmp_path: Path) -> None:
     config = composed("train", overrides_of(path, recordings), tmp_path)
     guards.check_config(config)
@@ -176,10 +180,10 @@ def test_every_hydra_config_composes(path: Path, tmp_path: Path) -> None:
     assert config.task.name == "representation"
 
 
-def commands(path: Path) -> list[list[str]]:
-    """The ``train.py`` commands in a file's comments."""
+def commands(path: Path, program: str = "train") -> list[list[str]]:
+    """The commands of a program in a file's comments."""
     lines = [line.lstrip("# ").strip() for line in path.read_text().splitlines() if line.startswith("#")]
-    return [shlex.split(line)[2:] for line in lines if line.startswith("python train.py")]
+    return [shlex.split(line)[2:] for line in lines if line.startswith(f"python {program}.py")]
 
 
 @pytest.mark.unit
@@ -187,8 +191,9 @@ def commands(path: Path) -> list[list[str]]:
 def test_experiments_begin_with_their_command(path: Path, tmp_path: Path) -> None:
     lines = path.read_text().splitlines()
     assert lines[0] == "# @package _global_"
-    assert lines[1].startswith("# python train.py ")
-    assert choice(path) in commands(path)[0]
+    program = "evaluate" if path in STUDIES else "train"
+    assert lines[1].startswith(f"# python {program}.py ")
+    assert choice(path) in commands(path, program)[0]
 
 
 @pytest.mark.parametrize("path", marked([path for path in SECTIONS if commands(path)]))
@@ -200,6 +205,23 @@ def test_commands_in_comments_compose(path: Path, recordings: Path, tmp_path: Pa
         config = composed("train", [word.replace("RECORDINGS", str(recordings)) for word in command], tmp_path)
         if config.trainer.accelerator != "gpu":
             guards.check_config(config)
+
+
+@pytest.mark.unit
+@pytest.mark.parametrize("path", STUDIES, ids=choice)
+def test_commands_of_evaluations_compose(path: Path, recordings: Path, tmp_path: Path) -> None:
+    for command in commands(path, "evaluate"):
+        assert choice(path) in command
+        given = [word.replace("RECORDINGS", str(recordings)) for word in command]
+        guards.check_evaluation(composed("evaluate", given, tmp_path))
+
+
+@pytest.mark.unit
+def test_an_experiment_of_the_other_program_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"one of evaluate\.py"):
+        guards.check_config(composed("train", ["experiment=style_benchmark"], tmp_path))
+    with pytest.raises(InputError, match="by run="):
+        guards.check_evaluation(composed("evaluate", ["experiment=demo", "run=somewhere"], tmp_path))
 
 
 def leaves(path: Path) -> dict[str, bool]:
