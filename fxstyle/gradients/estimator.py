@@ -14,6 +14,9 @@ KINDS = ("spsa", "central", "one_sided")
 class Estimator:
     """A kind of estimate and its steps; the same settings and key always give the same perturbations.
 
+    The defaults are what docs/gradients.md finds best for :func:`fxstyle.gradients.black_box.rendered_loss`; a layer of
+    sound, :func:`~fxstyle.gradients.black_box.render_with_gradient`, wants ``central``.
+
     Attributes:
         kind: ``spsa`` moves all controls at once in random directions (Spall 1992), each time both ways;
             ``central`` and ``one_sided`` are finite differences that move one control at a time.
@@ -26,9 +29,9 @@ class Estimator:
             average out over the batch (docs/gradients.md).
     """
 
-    kind: Literal["spsa", "central", "one_sided"] = "spsa"
+    kind: Literal["spsa", "central", "one_sided"] = "one_sided"
     draws: int = 4
-    epsilon: float = 0.01
+    epsilon: float = 0.03
     final_epsilon: float | None = None
     steps: int = 0
     shared_directions: bool = False

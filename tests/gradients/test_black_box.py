@@ -65,7 +65,7 @@ def run(
 def test_forward_is_the_renderers_own_sound(level: str) -> None:
     effects, parameters = [effect("peak"), effect("gain")], middle(2)
     expected = ThreadRenderer(1).render(effects, dry(2).numpy(), parameters.detach().numpy()[:, None], RATE, PREROLL)
-    losses, _ = run(level, effects, parameters, Estimator())
+    losses, _ = run(level, effects, parameters, Estimator("central", epsilon=0.01))
     torch.testing.assert_close(losses, energy(torch.from_numpy(expected.audio[:, 0])))
 
 
@@ -83,9 +83,13 @@ def test_without_gradients_only_the_settings_are_rendered(level: str) -> None:
     for parameters, enabled in ((middle(1), False), (middle(1).detach(), True)):
         with torch.set_grad_enabled(enabled):
             if level == "sound":
-                render_with_gradient(Estimator(), renderer, *call, parameters, RATE, PREROLL, KEY)
+                render_with_gradient(
+                    Estimator("central", epsilon=0.01), renderer, *call, parameters, RATE, PREROLL, KEY
+                )
             else:
-                rendered_loss(Estimator(), renderer, *call, parameters, RATE, PREROLL, energy, KEY)
+                rendered_loss(
+                    Estimator("central", epsilon=0.01), renderer, *call, parameters, RATE, PREROLL, energy, KEY
+                )
     assert [settings.shape for settings in renderer.calls] == [(1, 1, 4)] * 2
 
 
@@ -97,7 +101,7 @@ def test_average_over_draws_converges_to_the_finite_difference(level: str, name:
     # Independent estimates as items of one batch: each has directions of its own.
     batch = parameters.detach().expand(repeats, -1).clone().requires_grad_()
     audio = dry(1).expand(repeats, -1, -1)
-    _, estimates = run(level, [spec] * repeats, batch, Estimator(draws=1), key=(5,), audio=audio)
+    _, estimates = run(level, [spec] * repeats, batch, Estimator("spsa", draws=1), key=(5,), audio=audio)
     error = estimates.mean(dim=0) - central[0]
     standard = estimates.std(dim=0) / repeats**0.5
     assert (standard > 0).sum() >= 3
@@ -137,7 +141,7 @@ def test_held_and_stepped_controls_get_nothing(level: str, kind: str) -> None:
 def test_at_the_ends_the_slope_is_that_of_the_step_taken(level: str, kind: str, end: float) -> None:
     # A gain has the same slope in dB everywhere: 29 dB over its range.
     parameters = torch.tensor([[end]], requires_grad=True)
-    _, gradient = run(level, [effect("gain")], parameters, Estimator(kind))  # type: ignore[arg-type]
+    _, gradient = run(level, [effect("gain")], parameters, Estimator(kind, epsilon=0.01))  # type: ignore[arg-type]
     assert gradient.item() == pytest.approx(29, rel=0.03)
 
 
@@ -150,7 +154,9 @@ def test_a_failed_render_drops_its_draw(level: str, status: Status) -> None:
 
     _, gradient = run(level, [effect("gain")] * 2, middle(2, 1), Estimator("central"), WatchedRenderer(broken, status))
     assert not gradient.any()  # the only pair is gone
-    losses, gradient = run(level, [effect("delay")] * 2, middle(2), Estimator(draws=4), WatchedRenderer(broken, status))
+    losses, gradient = run(
+        level, [effect("delay")] * 2, middle(2), Estimator("spsa", draws=4), WatchedRenderer(broken, status)
+    )
     assert torch.isfinite(losses).all()
     assert torch.isfinite(gradient).all()
     assert gradient[0].any()
@@ -159,7 +165,7 @@ def test_a_failed_render_drops_its_draw(level: str, status: Status) -> None:
 
 def test_no_gradient_comes_from_the_silence_of_a_failed_render() -> None:
     renderer = WatchedRenderer(lambda item, candidate: candidate == 0)
-    _, gradient = run("sound", [effect("gain")], middle(1, 1), Estimator(), renderer)
+    _, gradient = run("sound", [effect("gain")], middle(1, 1), Estimator("central", epsilon=0.01), renderer)
     assert not gradient.any()
 
 
@@ -172,7 +178,15 @@ def test_a_loss_that_is_not_finite_drops_its_draw() -> None:
 
     parameters = middle(3, 1)
     losses = rendered_loss(
-        Estimator(), ThreadRenderer(1), [effect("gain")] * 3, dry(3), parameters, RATE, PREROLL, spoilt, KEY
+        Estimator("central", epsilon=0.01),
+        ThreadRenderer(1),
+        [effect("gain")] * 3,
+        dry(3),
+        parameters,
+        RATE,
+        PREROLL,
+        spoilt,
+        KEY,
     )
     losses.sum().backward()
     assert parameters.grad is not None
@@ -183,7 +197,7 @@ def test_a_loss_that_is_not_finite_drops_its_draw() -> None:
 @pytest.mark.parametrize("level", LEVELS)
 def test_settings_that_are_not_numbers_have_no_gradient(level: str) -> None:
     parameters = torch.tensor([[torch.nan], [0.5]], requires_grad=True)
-    _, gradient = run(level, [effect("gain")] * 2, parameters, Estimator())
+    _, gradient = run(level, [effect("gain")] * 2, parameters, Estimator("central", epsilon=0.01))
     assert gradient[0].item() == 0
     assert gradient[1].item() == pytest.approx(29, rel=0.01)
 
@@ -191,7 +205,7 @@ def test_settings_that_are_not_numbers_have_no_gradient(level: str) -> None:
 @pytest.mark.parametrize("level", LEVELS)
 def test_the_same_key_gives_the_same_bits_and_another_does_not(level: str) -> None:
     def gradient(key: tuple[int, ...]) -> Tensor:
-        return run(level, [effect("reverb")] * 2, middle(2, 6), Estimator(draws=1), key=key)[1]
+        return run(level, [effect("reverb")] * 2, middle(2, 6), Estimator("spsa", draws=1), key=key)[1]
 
     assert torch.equal(gradient((1, 2, 3, 0)), gradient((1, 2, 3, 0)))
     assert not torch.equal(gradient((1, 2, 3, 0)), gradient((1, 2, 4, 0)))
@@ -201,7 +215,15 @@ def test_audio_gets_a_gradient_only_when_asked() -> None:
     def gradient(**options: bool) -> Tensor | None:
         audio = dry(2).requires_grad_()
         wet = render_with_gradient(
-            Estimator(), ThreadRenderer(1), [effect("gain")] * 2, audio, middle(2, 1), RATE, PREROLL, KEY, **options
+            Estimator("central", epsilon=0.01),
+            ThreadRenderer(1),
+            [effect("gain")] * 2,
+            audio,
+            middle(2, 1),
+            RATE,
+            PREROLL,
+            KEY,
+            **options,
         )
         (wet * torch.arange(SAMPLES)).sum().backward()
         return audio.grad
@@ -216,7 +238,15 @@ def test_audio_gets_a_gradient_only_when_asked() -> None:
 def test_incoming_gradient_counts() -> None:
     parameters = middle(2, 1)
     losses = rendered_loss(
-        Estimator(), ThreadRenderer(1), [effect("gain")] * 2, dry(2), parameters, RATE, PREROLL, energy, KEY
+        Estimator("central", epsilon=0.01),
+        ThreadRenderer(1),
+        [effect("gain")] * 2,
+        dry(2),
+        parameters,
+        RATE,
+        PREROLL,
+        energy,
+        KEY,
     )
     (losses * torch.tensor([2.0, -1.0])).sum().backward()
     assert parameters.grad is not None
@@ -226,7 +256,7 @@ def test_incoming_gradient_counts() -> None:
 @pytest.mark.parametrize("level", LEVELS)
 def test_half_precision_and_stereo(level: str) -> None:
     parameters = torch.tensor([[0.5]], dtype=torch.bfloat16, requires_grad=True)
-    losses, gradient = run(level, [effect("gain")], parameters, Estimator(), audio=dry(1, 2))
+    losses, gradient = run(level, [effect("gain")], parameters, Estimator("central", epsilon=0.01), audio=dry(1, 2))
     assert losses.dtype == torch.float32
     assert gradient.dtype == torch.bfloat16
     assert gradient.item() == pytest.approx(29, rel=0.02)
@@ -234,7 +264,15 @@ def test_half_precision_and_stereo(level: str) -> None:
 
 @pytest.mark.parametrize("wrong", [lambda wet: wet.mean(), lambda wet: energy(wet)[:, 0]])
 def test_a_loss_of_another_shape_is_refused(wrong: Callable[[Tensor], Tensor]) -> None:
-    call = (Estimator(), ThreadRenderer(1), [effect("gain")], dry(1), middle(1, 1), RATE, PREROLL)
+    call = (
+        Estimator("central", epsilon=0.01),
+        ThreadRenderer(1),
+        [effect("gain")],
+        dry(1),
+        middle(1, 1),
+        RATE,
+        PREROLL,
+    )
     with pytest.raises(ValueError, match="the loss gave the shape"):
         rendered_loss(*call, wrong, KEY)
 
@@ -242,4 +280,4 @@ def test_a_loss_of_another_shape_is_refused(wrong: Callable[[Tensor], Tensor]) -
 @pytest.mark.parametrize(("effects", "batch"), [(1, 2), (2, 1)])
 def test_batches_that_disagree_are_refused(effects: int, batch: int) -> None:
     with pytest.raises(InputError, match="must agree on the batch"):
-        run("sound", [effect("gain")] * effects, middle(batch, 1), Estimator(), audio=dry(2))
+        run("sound", [effect("gain")] * effects, middle(batch, 1), Estimator("central", epsilon=0.01), audio=dry(2))

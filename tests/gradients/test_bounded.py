@@ -44,7 +44,7 @@ def trained(head: Callable[[Tensor], Tensor], raw: float, through_sound: bool) -
     for step in range(70):
         optimizer.param_groups[0]["lr"] = 0.2 * 0.955**step
         parameters = head(controller(torch.ones(1, 4)))
-        call = (Estimator(draws=1), renderer, [spec], dry, parameters, RATE, 0)
+        call = (Estimator("spsa", draws=1), renderer, [spec], dry, parameters, RATE, 0)
         if through_sound:
             distance = loss(render_with_gradient(*call, (0, step)), target)
         else:

@@ -45,14 +45,14 @@ def test_numbers_of_renders() -> None:
 
     assert renders(wide(), kind="central") == 6
     assert renders(wide(), kind="one_sided") == 3
-    assert [renders(wide(), draws=draws) for draws in (1, 2, 4, 16)] == [2, 4, 8, 8]
-    assert renders(effect("gain"), draws=8) == 2
+    assert [renders(wide(), kind="spsa", draws=draws) for draws in (1, 2, 4, 16)] == [2, 4, 8, 8]
+    assert renders(effect("gain"), kind="spsa", draws=8) == 2
 
 
 def test_pairs_lie_on_both_sides_and_steps_are_those_really_taken() -> None:
     start = settings(1)
     start[0, :3] = 0.0, 0.5, 0.996
-    plan = candidates(Estimator(draws=4), [effect("peak")], start, KEY)
+    plan = candidates(Estimator("spsa", draws=4, epsilon=0.01), [effect("peak")], start, KEY)
     ahead, behind = plan.positions[:, plan.ahead], plan.positions[:, plan.behind]
     np.testing.assert_array_equal(plan.steps, ahead - behind)
     np.testing.assert_allclose(np.abs(plan.steps[0, :, :3]), [[0.01, 0.02, 0.014]] * 4, rtol=1e-4)
@@ -63,7 +63,7 @@ def test_pairs_lie_on_both_sides_and_steps_are_those_really_taken() -> None:
 def test_one_sided_steps_turn_back_at_the_end() -> None:
     start = settings(1)
     start[0, :3] = 0.0, 0.5, 1.0
-    plan = candidates(Estimator("one_sided"), [effect("peak")], start, KEY)
+    plan = candidates(Estimator("one_sided", epsilon=0.01), [effect("peak")], start, KEY)
     np.testing.assert_allclose(np.diagonal(plan.steps[0, :, :3]), [0.01, 0.01, -0.01], rtol=1e-4)
 
 
@@ -85,7 +85,9 @@ def test_directions_are_signs_without_a_preference() -> None:
     drawn = np.concatenate(
         [
             np.sign(
-                candidates(Estimator(draws=2), [spec], np.full((1, 6), 0.5, np.float32), (9, key)).steps[0, :, :count]
+                candidates(Estimator("spsa", draws=2), [spec], np.full((1, 6), 0.5, np.float32), (9, key)).steps[
+                    0, :, :count
+                ]
             )
             for key in range(500)
         ]
@@ -97,7 +99,7 @@ def test_directions_are_signs_without_a_preference() -> None:
 
 
 def test_directions_depend_on_the_key_alone() -> None:
-    estimator, specs = Estimator(draws=3), [effect("peak"), effect("reverb")]
+    estimator, specs = Estimator("spsa", draws=3), [effect("peak"), effect("reverb")]
     plan = candidates(estimator, specs, settings(2), KEY)
     again = candidates(estimator, specs, settings(2), KEY)
     alone = candidates(estimator, specs[:1], settings(2)[:1], KEY)
@@ -109,7 +111,7 @@ def test_directions_depend_on_the_key_alone() -> None:
 
 def test_items_share_their_directions_only_when_asked() -> None:
     def steps(shared: bool) -> np.ndarray:
-        estimator = Estimator(draws=2, shared_directions=shared)
+        estimator = Estimator("spsa", draws=2, shared_directions=shared)
         return candidates(estimator, [effect("reverb")] * 8, np.full((8, 6), 0.5, np.float32), KEY).steps
 
     assert (steps(True) == steps(True)[:1]).all()
@@ -117,7 +119,7 @@ def test_items_share_their_directions_only_when_asked() -> None:
 
 
 def test_unusable_pairs_are_left_out_and_without_any_the_gradient_is_zero() -> None:
-    plan = candidates(Estimator(draws=4), [effect("peak")] * 2, settings(2), KEY)
+    plan = candidates(Estimator("spsa", draws=4), [effect("peak")] * 2, settings(2), KEY)
     values = plan.positions[..., :3].sum(axis=-1).astype(np.float64)
     differences = values[:, plan.ahead] - values[:, plan.behind]
     differences[0, 1] = np.nan

@@ -41,7 +41,7 @@ def test_page_numbers_and_picture(tmp_path: Path) -> None:
     assert "3 random settings" in page
     assert "seed 5" in page
     assert "| one-sided | 0.626 | 0.628 | 0.635 | 0.655 | 0.725 |" in page  # means of both effects
-    assert "| spsa 4 | 16 | 0.753 | 0.250 | 7.000 | 0.753 | 0.250 | 7.000 |" in page
+    assert "| spsa 4 | 16 | 0.780 | 0.250 | 7.000 | 0.780 | 0.250 | 7.000 |" in page
     assert "| shared by the batch | 0.760 | 7.000 | 9.000 |" in page
     assert " | 1.5 | 4.5 | 15.0 |" in page
     assert "| central | 0.1 | 10.0 | 20.0 |" in page
