@@ -59,6 +59,7 @@ def run_cma(
     size = population_size(len(free), end - trace.used)
     idle = 0
     first = True
+    centre: NDArray[np.floating]
     while trace.used < end:
         before = trace.best_total
         if around is not None and first:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -96,7 +98,7 @@ def _description(mono: NDArray[np.float32]) -> NDArray[np.float64]:
     energy = float(np.mean(np.square(mono, dtype=np.float64)))
     power = np.square(np.abs(np.fft.rfft(mono)) / len(mono))
     edges = (len(power) * 0.5 ** np.arange(OCTAVES, -1, -1)).astype(int)
-    octaves = [power[low:high].sum() for low, high in zip(edges[:-1], edges[1:], strict=True)]
+    octaves = [power[low:high].sum() for low, high in pairwise(edges)]
     level = 10.0 * np.log10(energy + floor)
     crest = 20.0 * np.log10(np.abs(mono).max() + from_db(SILENCE_DB)) - level
     return np.array([level, crest, *(10.0 * np.log10(np.array(octaves) + 1e-2 * floor))])

@@ -76,7 +76,10 @@ def _next(
     if not surrogate.fit():
         return spread_out(problem, count, rng)
     optimism = OPTIMISM[:count]
-    pool = [rng.random((256, free)), *(source.sample(rng, 64)[:, problem.free] for source in sources)]
+    pool: list[NDArray[np.floating]] = [
+        rng.random((256, free)),
+        *(source.sample(rng, 64)[:, problem.free] for source in sources),
+    ]
     leaders = surrogate.leaders
     for width in (0.02, 0.05, 0.1, 0.2):
         pool.append(leaders[rng.integers(len(leaders), size=64)] + width * rng.standard_normal((64, free)))

@@ -11,6 +11,7 @@ VALUES = 256
 VALUES_FOR_LENGTHS = 64
 MOST_POINTS = 160
 NOISE = 1e-4
+POOL = 8
 FIRST_LENGTHS = (0.15, 0.3, 0.6, 1.2, 2.4)
 SHORTEST, LONGEST = 0.05, 8.0
 REFIT_GROWTH = 1.4
@@ -32,23 +33,34 @@ class Surrogate:
     def __init__(self, rng: np.random.Generator) -> None:
         self._rng = rng
         self._chosen: NDArray[np.int64] | None = None
-        self._scale = 1.0
+        self._weights = np.ones(1)
         self._all: list[tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]] = []
         self._lengths: NDArray[np.float64] | None = None
         self._fitted_with = 0
 
     def add(self, places: NDArray[np.floating], totals: NDArray[np.float64], differences: NDArray[np.float32]) -> None:
         """Learn rendered settings ``(K, controls)`` with scores ``(K,)`` and differences ``(K, R)``."""
-        if self._chosen is None:
-            count = differences.shape[1]
-            self._chosen = self._rng.permutation(count)[:VALUES]
-            self._scale = count / len(self._chosen)
         good = np.isfinite(totals)
-        rows = differences[good][:, self._chosen].astype(np.float64)
-        self._all.append((places[good].astype(np.float64), totals[good], rows))
+        rows = differences[good].astype(np.float64)
+        if not len(rows):
+            return
+        # Neighbours together: what is chaotic in single bins, such as a comb that shifts, still has a trend in bands.
+        count = rows.shape[1] // POOL
+        pooled = rows[:, : count * POOL].reshape(len(rows), count, POOL).sum(axis=2)
+        rows = 0.5 * np.concatenate((rows, pooled), axis=1)
+        if self._chosen is None:
+            share = np.abs(rows).mean(axis=0) + 1e-12
+            share /= share.sum()
+            chosen = min(VALUES, len(share))
+            self._chosen = self._rng.choice(len(share), chosen, replace=False, p=share)
+            # Likely values weigh less, so that the sum over the chosen ones stands for all; none may rule.
+            self._weights = 1.0 / (chosen * np.maximum(share[self._chosen], 0.1 / len(share)))
+        self._all.append((places[good].astype(np.float64), totals[good], rows[:, self._chosen] * self._weights))
 
     def fit(self) -> bool:
         """Prepare predictions from the best points so far; False where there are too few."""
+        if not self._all:
+            return False
         places, totals, rows = (np.concatenate(part) for part in zip(*self._all, strict=True))
         if len(places) < 3:
             return False
@@ -78,7 +90,7 @@ class Surrogate:
             else sizes.sum(axis=1)
             for share in optimism
         ]
-        return np.stack(columns, axis=1) * self._scale
+        return np.stack(columns, axis=1)
 
     def _kernel_of_points(self, lengths: NDArray[np.float64]) -> NDArray[np.float64]:
         scaled = self._places / lengths

@@ -147,7 +147,8 @@ class Trace:
         return totals
 
     def _distinct(self) -> tuple[Candidate, ...]:
-        positions, scores, totals = map(np.concatenate, (self._positions, self._scores, self._totals))
+        positions = np.concatenate(self._positions)
+        scores, totals = np.concatenate(self._scores), np.concatenate(self._totals)
         order = np.argsort(totals, kind="stable")
         order = order[np.isfinite(totals[order])]
         free = self.problem.free
