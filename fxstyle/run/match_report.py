@@ -89,8 +89,8 @@ def explanations(result: MatchResult) -> list[str]:
     said = [result.content]
     if silent := [s.name for s in result.settings if s.heard == "not heard here"]:
         said.append(
-            f"Not heard here: {', '.join(silent)}. Moving them a little changes nothing in these sounds, so their "
-            "settings mean nothing; leave them where you like."
+            f"Not heard here: {', '.join(silent)}. Moved a little, this changes nothing in these sounds: any "
+            "setting near it does as well."
         )
     if loose := [s.name for s in result.settings if s.certainty == "open" and s.name not in silent]:
         said.append(f"Open: {', '.join(loose)}. Quite other settings sound about as near; see the candidates.")
