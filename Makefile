@@ -13,10 +13,14 @@ RUN := $(VENV)/bin/python
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-demo: $(INSTALLED) ## Train on synthetic sound for some minutes and write a report
+demo: $(INSTALLED) ## Train on synthetic sound for some minutes, write a report, and match one sound to another
 	@set -e; run_dir=runs/demo/$$(date +%Y-%m-%d_%H-%M-%S); set -x; \
 	$(RUN) train.py experiment=demo run_dir=$$run_dir; \
-	$(RUN) evaluate.py run=$$run_dir
+	$(RUN) evaluate.py run=$$run_dir; \
+	$(RUN) train.py experiment=style_demo run_dir=$$run_dir/controller; \
+	$(VENV)/bin/fxstyle generate --count 1 --seconds 6 --out $$run_dir/sounds; \
+	$(VENV)/bin/fxstyle effects render distortion --set drive_db=30 $$run_dir/sounds/000000_guitar_melody.wav $$run_dir/reference.wav; \
+	$(VENV)/bin/fxstyle match $$run_dir/sounds/000000_guitar_melody.wav $$run_dir/reference.wav --effect distortion --run $$run_dir/controller --renders 128 --out $$run_dir/match
 
 test: $(INSTALLED) ## Run all tests but the slow ones
 	$(RUN) -m pytest -m 'not slow'

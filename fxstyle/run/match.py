@@ -89,7 +89,9 @@ def match(
         start, folder = _proposal(run, spec, sounds, renderer)
         needed = _threshold(folder, sounds.same) if threshold is None else threshold
         problem = build_problem(spec, sounds, renderer)
-        found = search(problem, renders, "hybrid", start, prior, seed, on_progress)
+        # Another performance says little about some settings: there the search stays near to what a controller expects.
+        near = start if start is not None and not sounds.same else prior
+        found = search(problem, renders, "hybrid", start, near, seed, on_progress)
         identity, candidates = judge_candidates(problem, sounds, renderer, found.candidates)
         if not candidates:
             last = f": {renderer.failures[-1]}" if renderer.failures else ""
