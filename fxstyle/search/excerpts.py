@@ -101,4 +101,4 @@ def _description(mono: NDArray[np.float32]) -> NDArray[np.float64]:
     octaves = [power[low:high].sum() for low, high in pairwise(edges)]
     level = 10.0 * np.log10(energy + floor)
     crest = 20.0 * np.log10(np.abs(mono).max() + from_db(SILENCE_DB)) - level
-    return np.array([level, crest, *(10.0 * np.log10(np.array(octaves) + 1e-2 * floor))])
+    return np.array([level, crest, *(10.0 * np.log10(np.array(octaves) + floor))])

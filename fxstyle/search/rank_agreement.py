@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -67,15 +67,15 @@ def rank_agreement(
         wet = renderer.render([spec], dry[None], positions[None], sample_rate, preroll).audio[0]
         reference, candidates = wet[0], wet[1:]
         objective = MatchedObjective([reference])
-        cheap, seconds = _timed(lambda objective=objective, candidates=candidates: objective(candidates, 0))
-        cheap_seconds += seconds
+        begin = time.perf_counter()
+        cheap = objective(candidates, 0)
+        cheap_seconds += time.perf_counter() - begin
         with torch.inference_mode():
             target = full.spectra(torch.from_numpy(reference[None]))
+            begin = time.perf_counter()
             parts = torch.from_numpy(candidates).split(_CANDIDATES_AT_ONCE)
-            exact, seconds = _timed(
-                lambda parts=parts, target=target: torch.cat([full(part, target) for part in parts]).numpy()
-            )
-        full_seconds += seconds
+            exact = torch.cat([full(part, target) for part in parts]).numpy()
+            full_seconds += time.perf_counter() - begin
         correlations.append(float(spearmanr(cheap, exact).statistic))
     count = 1e-3 * settings * truths
     return RankAgreement(spec.name, float(np.mean(correlations)), cheap_seconds / count, full_seconds / count)
@@ -91,9 +91,3 @@ def agreement_table(agreements: Iterable[RankAgreement]) -> str:
     ):
         lines.append(f"| {name} | {values[0]:.3f} | {values[1]:.2f} | {values[2]:.2f} |")
     return "\n".join(lines)
-
-
-def _timed(run: Callable[[], NDArray[np.floating]]) -> tuple[NDArray[np.floating], float]:
-    begin = time.perf_counter()
-    result = run()
-    return result, time.perf_counter() - begin

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from fxstyle.errors import InputError
 from fxstyle.search.cma_search import run_cma
@@ -58,7 +59,9 @@ def search(
     stopped_by = "budget"
     try:
         if budget:
-            stopped_by = _run(trace, method, rng, start or prior if method == "cma" else start, prior)
+            # The matrices are small: threads of the linear algebra would only wait for each other and for torch's.
+            with threadpool_limits(1, user_api="blas"):
+                stopped_by = _run(trace, method, rng, start, prior)
     except KeyboardInterrupt:
         stopped_by = "interrupted"
     return trace.result(stopped_by, problem.settle(fallback))
@@ -70,7 +73,7 @@ def _run(trace: Trace, method: str, rng: np.random.Generator, start: Proposal | 
         trace.evaluate(_all_steps(problem))
         return "all tried"
     if method == "cma":
-        return run_cma(trace, trace.budget, rng, start)
+        return run_cma(trace, trace.budget, rng, start or prior)
     return run_hybrid(trace, rng, start, prior)
 
 
