@@ -32,7 +32,7 @@ from fxstyle.run.match_settings import describe_settings, heard_changes
 from fxstyle.run.match_sounds import Content, Sounds, read_sounds
 from fxstyle.search.acceptance import decide
 from fxstyle.search.proposal import Proposal, preset_prior
-from fxstyle.search.search import search
+from fxstyle.search.search import CONTROLLER_WEIGHT, PRIOR_WEIGHT, search
 
 RENDERS = 512
 THRESHOLDS = {"same": 0.05, "other": 0.1}
@@ -90,8 +90,8 @@ def match(
         needed = _threshold(folder, sounds.same) if threshold is None else threshold
         problem = build_problem(spec, sounds, renderer)
         # Another performance says little about some settings: there the search stays near to what a controller expects.
-        near = start if start is not None and not sounds.same else prior
-        found = search(problem, renders, "hybrid", start, near, seed, on_progress)
+        near, weight = (start, CONTROLLER_WEIGHT) if start is not None and not sounds.same else (prior, PRIOR_WEIGHT)
+        found = search(problem, renders, "hybrid", start, near, seed, on_progress, weight)
         identity, candidates = judge_candidates(problem, sounds, renderer, found.candidates)
         if not candidates:
             last = f": {renderer.failures[-1]}" if renderer.failures else ""

@@ -18,7 +18,7 @@ from fxstyle.run.style_controllers import Controllers
 from fxstyle.run.style_pairs import Content, Pair, PairSource
 from fxstyle.search.objectives import MatchedObjective, Objective, StyleObjective
 from fxstyle.search.problem import Excerpt, Problem
-from fxstyle.search.search import search
+from fxstyle.search.search import CONTROLLER_WEIGHT, search
 from fxstyle.search.trace import SearchResult
 
 
@@ -82,7 +82,7 @@ class Search:
         problem = Problem(spec, [excerpt], rate, self._source.renderer, objective)
         seed = int(self._source.rng(spec, self._split, pair.index, 2 + (content == "other")).integers(2**31))
         prior = proposal if content == "other" else None
-        result = search(problem, self._budget, self._method, proposal, prior, seed)
+        result = search(problem, self._budget, self._method, proposal, prior, seed, prior_weight=CONTROLLER_WEIGHT)
         if result.stopped_by == "interrupted":
             raise KeyboardInterrupt
         best, identity, score = self._chosen(problem, result, pair, content)

@@ -16,6 +16,8 @@ from fxstyle.search.proposal import Proposal
 from fxstyle.search.trace import SearchResult, Trace
 
 PRIOR_WEIGHT = 0.02
+CONTROLLER_WEIGHT = 0.5
+"""The same for a controller's proposal, which has heard the sounds: chosen on validation recordings."""
 
 
 def search(

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from fxstyle.errors import InputError
 from fxstyle.features.style_features import FEATURES, GROUPS, style_features
-from fxstyle.losses.style import StyleDistance
+from fxstyle.losses.style import WEIGHTS, StyleDistance
 
 pytestmark = pytest.mark.unit
 
@@ -120,7 +120,8 @@ def test_width_sees_the_sides() -> None:
 def test_the_distance_is_a_weighted_mean() -> None:
     features = torch.zeros(1, FEATURES)
     features[:, :40] = 2.0
-    assert float(StyleDistance()(features, torch.zeros(1, FEATURES))) == pytest.approx(2.0 / len(GROUPS))
+    share = WEIGHTS["spectrum"] / sum(WEIGHTS.values())
+    assert float(StyleDistance()(features, torch.zeros(1, FEATURES))) == pytest.approx(2.0 * share)
     only = {name: 0.0 for name, _ in GROUPS} | {"spectrum": 3.0}
     assert float(StyleDistance(only)(features, torch.zeros(1, FEATURES))) == pytest.approx(2.0)
 
