@@ -103,7 +103,7 @@ class QueryController(nn.Module):
         self.attention = nn.TransformerEncoder(layer, layers, enable_nested_tensor=False)
         self.place = _head(width, 1)
         self.shift = _head(width, 1)
-        nn.init.zeros_(self.shift[1].weight)
+        nn.init.zeros_(self.shift[-1].weight)  # type: ignore[arg-type]
         self.uncertainty = _head(width, 1)
         self.step = _head(width, MAX_STEPS)
         edges = torch.tensor([0, *(count for _, count in GROUPS)]).cumsum(0)

@@ -37,7 +37,8 @@ def build(config: DictConfig | dict[str, Any], section: str, **arguments: Any) -
         # Hydra would resolve it after the check.
         raise InputError(f"config section '{section}' holds an escaped interpolation; write the value itself")
     targets = [
-        (where, options, checked_target(str(options["_target_"]), section)) for where, options in _targets(plain, section)
+        (where, options, checked_target(str(options["_target_"]), section))
+        for where, options in _targets(plain, section)
     ]
     for where, options, target in targets:
         if "_args_" not in options:

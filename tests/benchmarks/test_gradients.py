@@ -14,10 +14,10 @@ from torch import Tensor
 
 from fxstyle.effects.renderer import ThreadRenderer
 from fxstyle.gradients.black_box import rendered_loss
-from fxstyle.gradients.bounded import bounded
 from fxstyle.gradients.candidates import candidates
 from fxstyle.gradients.estimator import Estimator
 from fxstyle.losses.spectral import MultiResolutionSTFT
+from fxstyle.models.bounded import bounded
 from tests.benchmarks.conftest import cores
 from tests.effects.catalogue import effect, noise
 

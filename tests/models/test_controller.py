@@ -11,7 +11,6 @@ from fxstyle.effects.parameter import Parameter
 from fxstyle.effects.spec import EffectSpec
 from fxstyle.errors import InputError
 from fxstyle.features.style_features import FEATURES
-from fxstyle.models.bounded import bounded
 from fxstyle.models.controller import PlainController, Prediction, QueryController, Standardisation, StyleModel
 from fxstyle.models.queries import Queries, effect_queries
 from fxstyle.models.spectrogram import Spectrogram
@@ -100,15 +99,6 @@ def test_an_effect_without_free_controls_stays_finite() -> None:
     held = EffectSpec("held", "pedalboard", "None", (Parameter("level", 0, 1, 0.25, held=True),))
     found = predict(controller(), queries_of(held, places=1))
     assert found.mean.tolist() == [[0.25]]
-
-
-def test_bounded_lets_gradients_back_in() -> None:
-    raw = torch.tensor([-1.0, 0.5, 2.0, 2.0], requires_grad=True)
-    out = bounded(raw)
-    assert out.tolist() == [0.0, 0.5, 1.0, 1.0]
-    out.backward(torch.tensor([-1.0, 1.0, 1.0, -1.0]))
-    assert raw.grad is not None
-    assert raw.grad.tolist() == [-1.0, 1.0, 1.0, 0.0]
 
 
 def test_a_saturated_controller_comes_back() -> None:

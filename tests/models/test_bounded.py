@@ -9,9 +9,9 @@ from torch import Tensor
 
 from fxstyle.effects.renderer import ThreadRenderer
 from fxstyle.gradients.black_box import render_with_gradient, rendered_loss
-from fxstyle.gradients.bounded import bounded
 from fxstyle.gradients.estimator import Estimator
 from fxstyle.losses.spectral import MultiResolutionSTFT
+from fxstyle.models.bounded import bounded
 from tests.effects.catalogue import RATE, effect, noise
 
 pytestmark = pytest.mark.unit
