@@ -7,11 +7,13 @@ INSTALLED := $(VENV)/.installed
 BUILDING := $(VENV)/.building
 RUN := $(VENV)/bin/python
 
+PAPER_EFFECTS := mda_delay mda_overdrive mda_ambience mda_ringmod mda_combo mda_dynamics mda_multiband mda_thruzero mda_leslie
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow bench weekly-report identifiability gradient-lab style-benchmark lint clean
+.PHONY: help demo test test-slow bench weekly-report identifiability gradient-lab style-controllers style-benchmark lint clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 demo: $(INSTALLED) ## Train on synthetic sound for some minutes, write a report, and match one sound to another
 	@set -e; run_dir=runs/demo/$$(date +%Y-%m-%d_%H-%M-%S); set -x; \
@@ -48,6 +50,18 @@ style-benchmark: $(INSTALLED) ## Compare all ways to transfer a style (RECORDING
 	@test -n "$(RECORDINGS)" || { echo "make: give a folder of recordings, as in: make style-benchmark RECORDINGS=DIR" >&2; exit 2; }
 	$(RUN) evaluate.py experiment=style_benchmark dataset="$(RECORDINGS)" effects=$(or $(EFFECTS),mda_paper) \
 	  "controllers=$(or $(CONTROLLERS),null)" start=$(or $(START),null)
+
+style-controllers: $(INSTALLED) ## Train the controllers of docs/style_transfer.md (RECORDINGS=folder)
+	@test -n "$(RECORDINGS)" || { echo "make: give a folder of recordings, as in: make style-controllers RECORDINGS=DIR" >&2; exit 2; }
+	@set -e; out=runs/style_controllers; audio="audio=folder audio.root=$(RECORDINGS) test=false"; set -x; \
+	$(RUN) train.py experiment=style_transfer effects=style_many $$audio trainer.max_epochs=28 run_dir=$$out/all; \
+	$(RUN) train.py experiment=weekly_report effects=mda_paper $$audio data.clip_samples=65536 run_dir=$$out/vae; \
+	for effect in $(PAPER_EFFECTS); do \
+	  $(RUN) train.py experiment=style_transfer effects=$$effect $$audio trainer.max_epochs=6 data.train_items=1000 \
+	    data.val_items=48 run_dir=$$out/each/$$effect; \
+	  $(RUN) train.py experiment=style_grant2023 effects=$$effect $$audio model.encoder.run=$$out/vae \
+	    data.train_items=300 +trainer.max_time=00:00:01:20 run_dir=$$out/grant/$$effect; \
+	done
 
 lint: $(INSTALLED) ## Check style and types
 	$(RUN) -m ruff check .
