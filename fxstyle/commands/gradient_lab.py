@@ -27,9 +27,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     chosen = parser.parse_args(arguments)
     study = Study(chosen.settings, chosen.repeats, chosen.seed)
     plugins = [find_effect(name).for_channels(1) for name in chosen.plugins]
-    begin = time.perf_counter()
+    begin = time.process_time()
     rows = run_lab(ThreadRenderer(1), study)
-    seconds = time.perf_counter() - begin
+    seconds = time.process_time() - begin
     renderer = cast(Renderer, SafeRenderer(1))
     try:
         progress = run_progress(renderer, study, plugins)

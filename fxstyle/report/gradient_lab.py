@@ -77,8 +77,8 @@ def page(rows: Sequence[Quality], progress: Sequence[Progress], study: Study, co
         "",
         f"{', '.join(f'{name} ({controls})' for name, controls in effects)}, with their numbers of controls; "
         f"{study.settings} random settings of each on synthetic clips of {SAMPLES} samples at {SAMPLE_RATE} Hz after "
-        f"{PREROLL} of pre-roll, {study.repeats} repeats of what is random, seed {study.seed}; {seconds:.0f} s on one "
-        f"core; commit {commit() or 'unknown'}; {machine()}. As numbers: [gradients.csv](gradients.csv).",
+        f"{PREROLL} of pre-roll, {study.repeats} repeats of what is random, seed {study.seed}; {seconds:.0f} s of one "
+        f"core's time; commit {commit() or 'unknown'}; {machine()}. As numbers: [gradients.csv](gradients.csv).",
         "",
         "![Cosine by step and renders](pictures/gradient_lab.png)",
         "",
