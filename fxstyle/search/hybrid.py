@@ -75,34 +75,34 @@ def _next(
     free = len(problem.free)
     if not surrogate.fit():
         return spread_out(problem, count, rng)
-    optimism = OPTIMISM[:count]
-    pool: list[NDArray[np.floating]] = [
-        rng.random((256, free)),
-        *(source.sample(rng, 64)[:, problem.free] for source in sources),
-    ]
     leaders = surrogate.leaders
+    pool: list[NDArray[np.floating]] = [rng.random((256, free))]
+    pool += [source.sample(rng, 64)[:, problem.free] for source in sources]
     for width in (0.02, 0.05, 0.1, 0.2):
         pool.append(leaders[rng.integers(len(leaders), size=64)] + width * rng.standard_normal((64, free)))
-    places = np.clip(np.concatenate(pool), 0.0, 1.0)
-    for width in (0.1, 0.04, 0.015, 0.005):
-        promising = np.argsort(_expected(trace, surrogate, places, optimism), axis=0)[:12].T
-        tops = places[promising.ravel()]
-        near = tops[rng.integers(len(tops), size=3 * len(tops))]
-        places = np.clip(np.concatenate((tops, near + width * rng.standard_normal(near.shape))), 0.0, 1.0)
-    expected = _expected(trace, surrogate, places, optimism)
+    # A share of the pool for each optimism, from which its own best move on.
+    mixed = rng.permutation(np.clip(np.concatenate(pool), 0.0, 1.0))
+    places = mixed[: len(mixed) // count * count].reshape(count, -1, free)
+    for width in (0.1, 0.03, 0.008):
+        best = np.argsort(_expected(trace, surrogate, places), axis=1)[:, :12]
+        tops = np.take_along_axis(places, best[..., None], axis=1)
+        near = tops[:, rng.integers(tops.shape[1], size=36)]
+        near = near + width * rng.standard_normal(near.shape)
+        places = np.clip(np.concatenate((tops, near), axis=1), 0.0, 1.0)
     picked: list[NDArray[np.float64]] = []
-    for column in range(count):
-        for place in places[np.argsort(expected[:, column], kind="stable")]:
+    for own, expected in zip(places, _expected(trace, surrogate, places), strict=True):
+        for place in own[np.argsort(expected, kind="stable")]:
             if all(np.abs(place - other).max() > 0.003 for other in picked):
                 picked.append(place)
                 break
     return _whole(problem, np.array(picked))
 
 
-def _expected(
-    trace: Trace, surrogate: Surrogate, places: NDArray[np.float64], optimism: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    return surrogate.predict(places, optimism) + trace.penalty(_whole(trace.problem, places))[:, None]
+def _expected(trace: Trace, surrogate: Surrogate, places: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What the model and the prior say ``(optimism, K)`` of places ``(optimism, K, controls)``."""
+    flat = places.reshape(-1, places.shape[2])
+    predicted = surrogate.predict(flat, np.repeat(OPTIMISM[: len(places)], places.shape[1]))
+    return (predicted + trace.penalty(_whole(trace.problem, flat))).reshape(places.shape[:2])
 
 
 def _whole(problem: Problem, places: NDArray[np.floating]) -> NDArray[np.float32]:

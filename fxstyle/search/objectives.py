@@ -146,7 +146,7 @@ def _loudest(reference: NDArray[np.float32]) -> int:
 
 
 def _chosen(spectrum: Tensor) -> Tensor:
-    """Places of at most 16,384 values of a spectrum, spread over it without a pattern."""
+    """Places of at most 4,096 values of a spectrum, spread over it without a pattern."""
     count = spectrum[0].numel()
-    places = np.random.default_rng([count]).permutation(count)[: 1 << 14]
+    places = np.random.default_rng([count]).permutation(count)[: 1 << 12]
     return torch.from_numpy(np.sort(places))

@@ -22,7 +22,7 @@ from tests.effects.catalogue import effect
 
 pytestmark = pytest.mark.timeout(3600)
 
-RATE, ROUNDS = 44_100, 5
+RATE, ROUNDS = 44_100, 3
 EFFECTS = ("compressor", "mda_overdrive", "mda_dynamics", "mda_multiband")
 
 
