@@ -25,7 +25,7 @@ demo: $(INSTALLED) ## Train on synthetic sound for some minutes, write a report,
 	$(VENV)/bin/fxstyle match $$run_dir/sounds/000000_guitar_melody.wav $$run_dir/reference.wav --effect distortion --run $$run_dir/controller --renders 128 --out $$run_dir/match
 
 test: $(INSTALLED) ## Run all tests but the slow ones
-	$(RUN) -m pytest -m 'not slow'
+	OMP_NUM_THREADS=1 $(RUN) -m pytest -m 'not slow' --numprocesses 2 --dist loadfile
 
 test-slow: $(INSTALLED) ## Run the long studies
 	$(RUN) -m pytest -m slow

@@ -58,7 +58,7 @@ def match(
 
     kind = check_content(content)
     folder = out if out is not None else default_folder(dry, effect)
-    check_out(folder, overwrite)
+    check_out(folder, overwrite, dry, reference)
     try:
         with _ended_by_signals():
             with _progress("Searching", renders) as show:

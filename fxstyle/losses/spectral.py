@@ -29,15 +29,21 @@ class MultiResolutionSTFT(nn.Module):
         fft_sizes: Sizes of the FFT in samples; clips may be shorter.
         linear: Weight of the difference of magnitudes.
         log: Weight of the difference of their natural logarithms.
+        bandwidth: Share of the frequencies up to half the sample rate that count, such as those which a reference of a
+            lower rate can have.
 
     Raises:
-        InputError: No size, an odd one or a negative weight.
+        InputError: No size, an odd one, a negative weight or a bandwidth outside 0 to 1.
 
     Source: Yamamoto et al. 2020, eq. 5 and 6, with the sizes and weights of Steinmetz et al. 2022 (DeepAFx-ST).
     """
 
-    def __init__(self, fft_sizes: Sequence[int] = FFT_SIZES, linear: float = 1.0, log: float = 1.0) -> None:
+    def __init__(
+        self, fft_sizes: Sequence[int] = FFT_SIZES, linear: float = 1.0, log: float = 1.0, bandwidth: float = 1.0
+    ) -> None:
         super().__init__()
+        if not 0 < bandwidth <= 1:
+            raise InputError(f"loss.bandwidth must lie above 0 and up to 1, not {bandwidth}")
         if not fft_sizes or any(size < 2 or size % 2 for size in fft_sizes):
             raise InputError(f"loss.fft_sizes must hold even numbers of at least 2, not {list(fft_sizes)}")
         if not (0 <= linear < float("inf") and 0 <= log < float("inf")) or linear + log == 0:
@@ -45,6 +51,7 @@ class MultiResolutionSTFT(nn.Module):
         self.fft_sizes = tuple(fft_sizes)
         self.linear = linear
         self.log = log
+        self.bandwidth = bandwidth
         for size in self.fft_sizes:
             self.register_buffer(f"window_{size}", torch.hann_window(size), persistent=False)
 
@@ -110,7 +117,10 @@ class MultiResolutionSTFT(nn.Module):
             pad_mode="constant",
             return_complex=True,
         )
-        return spectrum.transpose(1, 2).unflatten(0, (batch, channels))
+        spectrum = spectrum.transpose(1, 2).unflatten(0, (batch, channels))
+        if self.bandwidth == 1:
+            return spectrum
+        return spectrum[..., : max(1, int(self.bandwidth * (size // 2 + 1)))].contiguous()
 
 
 class _Distance(torch.autograd.Function):

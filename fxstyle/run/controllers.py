@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from omegaconf import OmegaConf
 
 from fxstyle.audio.levels import Level, to_db
 from fxstyle.audio.resample import fit_length, resample, to_channels
@@ -164,15 +165,16 @@ def load_controller(run: str | Path, renderer: Renderer | None = None) -> Loaded
         InputError: There is no such run, it has another task, or its checkpoint does not fit.
     """
     where, config, checkpoint = folder.read_run(run)
-    if config.task.name != "style_transfer":
-        raise InputError(f"run={run} is a run of the task {config.task.name!r}: give one of style_transfer")
+    task_name = OmegaConf.select(config, "task.name")
+    if task_name != "style_transfer":
+        raise InputError(f"run={run} is a run of the task {task_name!r}: give one of style_transfer")
     engine = renderer or build.build_renderer(config, 1)
     effects = build.build_effects(config)
     task = build.build_task(config, effects, engine)
     assert isinstance(task, StyleTransfer)
     try:
         task.load_state_dict(folder.load_checkpoint(checkpoint)["state_dict"])
-    except (KeyError, RuntimeError) as error:
+    except (KeyError, TypeError, RuntimeError) as error:
         raise InputError(f"checkpoint {checkpoint} does not fit the model of {where}/config.yaml") from error
     level = Level(config.data.level.kind, config.data.level.target_db)
     return LoadedController(

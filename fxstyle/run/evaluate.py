@@ -72,7 +72,12 @@ def load(config: DictConfig) -> Loaded:
         InputError: When there is no such run, or its checkpoint does not fit.
     """
     where, trained, checkpoint = folder.read_run(config.run)
-    if trained.task.name != "representation":
+    if OmegaConf.select(trained, "task.name") == "style_transfer":
+        raise InputError(
+            f"run={config.run} is a controller: evaluate it with experiment=style_benchmark "
+            f"'controllers={{mine: {config.run}}}' start=mine dataset=RECORDINGS"
+        )
+    if OmegaConf.select(trained, "task.name") != "representation":
         raise InputError(f"run={config.run}: there is no evaluation for the task {trained.task.name!r}")
     trained_effects = build.build_effects(trained)
     task = build.build_task(trained, trained_effects)

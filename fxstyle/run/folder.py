@@ -166,7 +166,8 @@ def resume_from(choice: str | None, folder: Path) -> Path | None:
 
 
 def _config_in(path: Path) -> Mapping[str, Any]:
-    config = load_checkpoint(path).get("config")
+    checkpoint = load_checkpoint(path)
+    config = checkpoint.get("config") if isinstance(checkpoint, dict) else None
     if not isinstance(config, Mapping):
         raise InputError(f"run={path}: neither the checkpoint nor a config.yaml beside it says how the model was built")
     return config

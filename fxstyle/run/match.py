@@ -80,14 +80,14 @@ def match(
         raise InputError(f"--threshold is {threshold:g}: use 0 or more, and less than 1")
     if seed < 0:
         raise InputError(f"--seed is {seed}: use 0 or more")
-    named = find_effect(effect) if isinstance(effect, str) else effect
+    named = effect if isinstance(effect, EffectSpec) else find_effect(str(effect))
     sounds = read_sounds(Path(dry), Path(reference), content)
     spec = _usable(named, sounds, Path(dry))
     prior = _prior(spec)
     renderer = cast(Renderer, SafeRenderer(cores or _all_cores()))
     try:
         start, folder = _proposal(run, spec, sounds, renderer)
-        needed = _threshold(folder, sounds.same) if threshold is None else threshold
+        needed = _threshold(folder, spec.name, sounds.same) if threshold is None else threshold
         problem = build_problem(spec, sounds, renderer)
         # Another performance says little about some settings: there the search stays near to what a controller expects.
         near, weight = (start, CONTROLLER_WEIGHT) if start is not None and not sounds.same else (prior, PRIOR_WEIGHT)
@@ -171,16 +171,21 @@ def _fits(spec: EffectSpec, preset: Preset) -> bool:
     return True
 
 
-def _threshold(folder: Path | None, same: bool) -> float:
-    """The run's own smallest improvement, which its validation chose, or the default."""
+def _threshold(folder: Path | None, effect: str, same: bool) -> float:
+    """The run's own smallest improvement for an effect, or for any, which its validation chose; else the default."""
     kind = "same" if same else "other"
     path = folder / "acceptance.json" if folder is not None else None
     if path is None or not path.is_file():
         return THRESHOLDS[kind]
     try:
-        return float(json.loads(path.read_text(encoding="utf-8"))["threshold"][kind])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        chosen = json.loads(path.read_text(encoding="utf-8"))
+        own = chosen.get("effects", {}).get(effect, {})
+        found = float(own.get(kind, chosen["threshold"].get(kind, THRESHOLDS[kind])))
+        if not found >= 0:
+            raise ValueError(found)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path} cannot be used: evaluate the run again, or give --threshold") from error
+    return found
 
 
 def _all_cores() -> int:

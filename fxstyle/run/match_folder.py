@@ -38,8 +38,13 @@ def default_folder(dry: Path, effect: str) -> Path:
     return Path(f"{safe_name(dry.stem)}_{safe_name(effect)}_match")
 
 
-def check_out(out: Path, overwrite: bool) -> None:
+def check_out(out: Path, overwrite: bool, *inputs: Path) -> None:
     """Refuse a folder that a match could not be written to, before anything is searched.
+
+    Args:
+        out: The folder.
+        overwrite: Whether an earlier match may be replaced.
+        inputs: What is read, and must not be in there.
 
     Raises:
         InputError: It is a file, holds something else, is there already, or its place cannot be written to.
@@ -49,6 +54,9 @@ def check_out(out: Path, overwrite: bool) -> None:
     if out.is_dir():
         if not overwrite:
             raise InputError(f"{out} is already there: add --overwrite or give --out another name")
+        for source in inputs:
+            if source.resolve().is_relative_to(out.resolve()):
+                raise InputError(f"{source} lies in {out}, which --overwrite would delete: give --out another name")
         if any(out.iterdir()) and not _holds_match(out):
             raise InputError(
                 f"{out} holds something else than a match, which --overwrite would delete: give --out another name"
@@ -68,7 +76,7 @@ def save_match(
     result: MatchResult, out: Path, overwrite: bool, tail: float | None, on_piece: Callable[[int, int], Any]
 ) -> Path:
     """See :meth:`fxstyle.run.match_result.MatchResult.save`."""
-    check_out(out, overwrite)
+    check_out(out, overwrite, result.dry, result.reference)
     try:
         with _replacing_folder(out) as folder:
             _write(result, folder, tail, on_piece)

@@ -31,7 +31,9 @@ def build_problem(spec: EffectSpec, sounds: Sounds, renderer: Renderer) -> Probl
     rate = sounds.sample_rate
     if sounds.same:
         excerpts = choose_excerpts(sounds.dry, rate, to_channels(sounds.reference, sounds.channels))
-        objective: Objective = MatchedObjective([_wanted(item, sounds) for item in excerpts])
+        objective: Objective = MatchedObjective(
+            [_wanted(item, sounds) for item in excerpts], bandwidth=_bandwidth(sounds)
+        )
         if _folds(sounds):
             objective = _Folded(objective)
         return Problem(spec, excerpts, rate, renderer, objective)
@@ -85,10 +87,15 @@ def _wanted(excerpt: Excerpt, sounds: Sounds) -> NDArray[np.float32]:
     return excerpt.reference[: len(sounds.reference)]
 
 
+def _bandwidth(sounds: Sounds) -> float:
+    """Share of the frequencies that a reference of a lower rate has; the last twentieth is its own filter's."""
+    return min(1.0, 0.95 * sounds.reference_rate / sounds.sample_rate)
+
+
 def _full_distance(
     problem: Problem, sounds: Sounds, renderer: Renderer, positions: NDArray[np.float32]
 ) -> tuple[float, NDArray[np.float64]]:
-    distance = MultiResolutionSTFT()
+    distance = MultiResolutionSTFT(bandwidth=_bandwidth(sounds))
     identity, scores = 0.0, np.zeros(len(positions))
     count = len(problem.excerpts)
     fold = _mono_mix if _folds(sounds) else np.ascontiguousarray

@@ -134,10 +134,13 @@ def _files(result: MatchResult, plan: RenderPlan) -> dict[str, str]:
 
 def _commands(result: MatchResult) -> tuple[str, ...]:
     chosen = ["--effect", result.effect, "--renders", str(result.budget), "--seed", str(result.seed)]
-    chosen += ["--content", "same" if result.sounds.same else "other", "--threshold", f"{result.decision.threshold:g}"]
+    chosen += ["--content", "same" if result.sounds.same else "other"]
+    if result.decision.threshold < 1:
+        chosen += ["--threshold", f"{result.decision.threshold:g}"]
     if result.run is not None:
         chosen += ["--run", result.run]
-    return (shlex.join(["fxstyle", "match", str(result.dry), str(result.reference), *chosen]),)
+    # A file's name may begin with a dash.
+    return (shlex.join(["fxstyle", "match", *chosen, "--", str(result.dry), str(result.reference)]),)
 
 
 def _facts(result: MatchResult, plan: RenderPlan, versions: Mapping[str, str]) -> dict[str, str]:

@@ -81,6 +81,9 @@ def read_sounds(dry: Path, reference: Path, content: Content = "auto") -> Sounds
         start = other.loudest(REFERENCE_SECONDS, within=own.seconds)
         pair = (own.read(start, REFERENCE_SECONDS), other.read(start, REFERENCE_SECONDS, rate, channels))
         likeness = compare_content(pair[0], pair[1], rate)
+        if not likeness.same:
+            # The best lag of sounds that do not go together is an accident.
+            likeness = Likeness(likeness.score, 0)
         together = align(pair[0], pair[1], likeness.lag)
         usable = together[0].shape[1] >= _least(rate) * rate and not any(map(is_silent, together))
         if content == "same" and not usable:

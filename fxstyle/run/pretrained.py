@@ -35,7 +35,7 @@ def adopt_encoder(config: DictConfig) -> dict[str, Tensor] | None:
             raise InputError(f"{_KEY}={where} was trained with {key}={its}, not {own}: set {key}={its}")
     with open_dict(config):
         config.model.encoder.vae = OmegaConf.to_container(trained.model, resolve=True)
-    state = folder.load_checkpoint(checkpoint)["state_dict"]
+    state = folder.load_checkpoint(checkpoint).get("state_dict", {})
     return {name.removeprefix(_PREFIX): value for name, value in state.items() if name.startswith(_PREFIX)}
 
 

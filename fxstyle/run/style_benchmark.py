@@ -46,9 +46,14 @@ def benchmark(config: DictConfig) -> Path:
         SystemExit: After Ctrl-C, with 130; what is done is kept.
     """
     plan = prepare(config)
+    given = None if config.acceptance is None else read_acceptance(Path(config.acceptance))
+    if given is not None:
+        for effect in plan.effects.all:
+            for content in plan.contents:
+                given.threshold(effect.name, content)
     try:
         measure(plan)
-        acceptance = decide_acceptance(plan) if plan.decides else None
+        acceptance = (given or decide_acceptance(plan)) if plan.decides else None
         return report(plan, acceptance)
     except KeyboardInterrupt:
         log.info("stopped: what is done is kept in %s; the same command goes on", plan.out)
@@ -75,10 +80,8 @@ def measure(plan: Benchmark) -> None:
 
 
 def decide_acceptance(plan: Benchmark) -> Acceptance:
-    """Thresholds: given ones, or chosen on validation recordings and written down."""
+    """Thresholds chosen on validation recordings, and written down."""
     config = plan.config
-    if config.acceptance is not None:
-        return read_acceptance(Path(config.acceptance))
     count = config.calibration_pairs
     arms = {arm: count for arm in plan.arms if arm.name == IDENTITY}
     # The seeds of a search name the split of its pairs.

@@ -90,6 +90,16 @@ def _check_arms(config: DictConfig) -> None:
             f"start={config.start} is none of the controllers: {', '.join(controllers) or 'there are none'}"
         )
     searches: Any = config.searches or {}
+    for key in ("searches", "identifiable"):
+        if config[key] is not None and not isinstance(config[key], (dict, DictConfig)):
+            raise InputError(f"{key} must map names to lists, not {config[key]!r}")
+    for name, controls in (config.identifiable or {}).items():
+        if not isinstance(controls, ListConfig) or not all(isinstance(control, str) for control in controls):
+            raise InputError(f"identifiable.{name} must be a list of names of controls, not {controls!r}")
+    if not isinstance(config.comparisons, ListConfig):
+        raise InputError(
+            f"comparisons must be a list of pairs of arms, as [[ours, grant2023]], not {config.comparisons!r}"
+        )
     for name, budgets in searches.items():
         if name not in SEARCHES:
             raise InputError(f"searches.{name} is unknown: choose from {', '.join(SEARCHES)}")
@@ -108,7 +118,8 @@ def _check_arms(config: DictConfig) -> None:
 
 
 def _check_choices(key: str, chosen: Any, known: tuple[str, ...]) -> None:
-    if not isinstance(chosen, ListConfig) or not chosen or len(set(chosen)) < len(chosen):
+    texts = isinstance(chosen, ListConfig) and all(isinstance(name, str) for name in chosen)
+    if not texts or not chosen or len(set(chosen)) < len(chosen):
         raise InputError(f"{key} must be a list of different names, as [{', '.join(known[:2])}]")
     for name in chosen:
         if name not in known:

@@ -13,6 +13,7 @@ from fxstyle.audio.source import Split
 from fxstyle.effects.renderer import Status
 from fxstyle.effects.spec import EffectSpec
 from fxstyle.losses.spectral import MultiResolutionSTFT
+from fxstyle.losses.style import WEIGHTS
 from fxstyle.run.style_arms import Answer
 from fxstyle.run.style_controllers import Controllers
 from fxstyle.run.style_pairs import Content, Pair, PairSource
@@ -64,7 +65,8 @@ class Search:
     def made_with(self, spec: EffectSpec) -> dict[str, Any]:
         """See :meth:`fxstyle.run.style_arms.Arm.made_with`."""
         start = None if self._controller is None else self._controller.made_with(spec)
-        return {"method": self._method, "budget": self._budget, "start": start}
+        weights = dict(WEIGHTS)
+        return {"method": self._method, "budget": self._budget, "start": start, "weights": [CONTROLLER_WEIGHT, weights]}
 
     def answer(self, spec: EffectSpec, pair: Pair, content: Content) -> Answer:
         """See :meth:`fxstyle.run.style_arms.Arm.answer`.

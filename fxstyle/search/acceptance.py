@@ -38,7 +38,9 @@ def decide(identity: float, best: float, threshold: float) -> Decision:
     improvement = 1.0 - best / identity
     if improvement > threshold:
         return Decision(True, improvement, threshold, f"used: {improvement:.0%} closer to the reference than dry sound")
-    if improvement <= 0.0:
+    if threshold >= 1.0:
+        reason = "bypassed: by this run's validation no improvement with this effect and content can be trusted"
+    elif improvement <= 0.0:
         reason = "bypassed: no settings come closer to the reference than the dry sound"
     else:
         reason = (

@@ -42,10 +42,16 @@ class MatchedObjective:
     Args:
         references: Sound ``(channels, samples)`` of each excerpt; what is rendered must have the same shape.
         fft_sizes: Sizes of the FFT in samples.
+        bandwidth: Share of the frequencies up to half the sample rate that the references can have.
     """
 
-    def __init__(self, references: Sequence[NDArray[np.float32]], fft_sizes: Sequence[int] = SEARCH_FFT_SIZES) -> None:
-        self._distance = MultiResolutionSTFT(fft_sizes)
+    def __init__(
+        self,
+        references: Sequence[NDArray[np.float32]],
+        fft_sizes: Sequence[int] = SEARCH_FFT_SIZES,
+        bandwidth: float = 1.0,
+    ) -> None:
+        self._distance = MultiResolutionSTFT(fft_sizes, bandwidth=bandwidth)
         self._starts = [_loudest(reference) for reference in references]
         with torch.inference_mode():
             self._spectra = [

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from fxstyle.errors import InputError
-from fxstyle.run.match import match
+from fxstyle.run.match import THRESHOLDS, _threshold, match
 from fxstyle.run.match_folder import save_match
+from fxstyle.search.acceptance import decide
 from tests.effects.catalogue import effect
 from tests.run.match_sounds import RATE, dry_sound, wet_sound, write
 
@@ -89,3 +90,40 @@ def test_a_mono_reference_says_nothing_about_the_width_of_stereo_sound(tmp_path:
     result = match(*pair, effect="distortion", renders=24, content="same")
     assert result.values["drive_db"] == pytest.approx(25, abs=0.5)
     assert result.candidates[0].score < 0.05 * result.identity
+
+
+def test_what_is_read_is_never_deleted(pair: tuple[Path, Path], tmp_path: Path) -> None:
+    out = match(*pair, effect="distortion", renders=4).save(tmp_path / "out")
+    inside = write(out / "dry.wav", dry_sound())
+    again = match(inside, pair[1], effect="distortion", renders=4)
+    with pytest.raises(InputError, match="lies in .* which --overwrite would delete"):
+        again.save(out, overwrite=True)
+    assert inside.is_file()
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ('{"threshold": {"same": 0.3}}', 0.3),
+        ('{"threshold": {"same": 0.3}, "effects": {"distortion": {"same": 0.1}}}', 0.1),
+        ('{"threshold": {"same": 0.3}, "effects": {"chorus": {"same": 0.1}}}', 0.3),
+        ('{"threshold": {}}', THRESHOLDS["same"]),
+        ('{"threshold": {"same": 2.0}}', 2.0),
+    ],
+)
+def test_a_run_knows_when_to_accept(tmp_path: Path, text: str, wanted: float) -> None:
+    (tmp_path / "acceptance.json").write_text(text)
+    assert _threshold(tmp_path, "distortion", True) == wanted
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"threshold": {"same": -1}}', '{"threshold": {"same": NaN}}'])
+def test_damaged_thresholds_are_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "acceptance.json").write_text(text)
+    with pytest.raises(InputError, match="cannot be used"):
+        _threshold(tmp_path, "distortion", True)
+
+
+def test_where_nothing_can_be_trusted_the_reason_says_so() -> None:
+    decision = decide(1.0, 0.1, 2.0)
+    assert not decision.accepted
+    assert "validation" in decision.reason
