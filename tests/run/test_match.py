@@ -96,7 +96,7 @@ def test_what_is_read_is_never_deleted(pair: tuple[Path, Path], tmp_path: Path) 
     out = match(*pair, effect="distortion", renders=4).save(tmp_path / "out")
     inside = write(out / "dry.wav", dry_sound())
     again = match(inside, pair[1], effect="distortion", renders=4)
-    with pytest.raises(InputError, match="lies in .* which --overwrite would delete"):
+    with pytest.raises(InputError, match=r"lies in .* which --overwrite would delete"):
         again.save(out, overwrite=True)
     assert inside.is_file()
 
