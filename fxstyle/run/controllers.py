@@ -115,8 +115,12 @@ class LoadedController:
                 # A Laplace distribution's deviation.
                 spread=found.spread[item].numpy() * np.float32(2**0.5),
                 steps=tuple(
-                    odds[item, column, : steps[column]] if stepped[column] else _held_odds(parameter.steps, place)
-                    for column, (parameter, place) in enumerate(zip(spec.parameters, spec.defaults, strict=True))
+                    odds[item, column, : steps[column]]
+                    if stepped[column]
+                    else _odds_around(
+                        parameter.steps, float(found.mean[item, column]), float(found.spread[item, column])
+                    )
+                    for column, parameter in enumerate(spec.parameters)
                 ),
             )
             for item in range(len(dry))
@@ -137,13 +141,16 @@ class LoadedController:
         return self._queries[spec]
 
 
-def _held_odds(steps: int, place: np.floating) -> NDArray[np.float32] | None:
-    """A switch that the controller does not set stays where it is; ``None`` for a continuous control."""
+def _odds_around(steps: int, place: float, spread: float) -> NDArray[np.float32] | None:
+    """Odds of a switch that the controller treats as continuous, since it has many steps; ``None`` without steps.
+
+    Controls that it may not move have their default as the place, and nobody reads their odds.
+    """
     if not steps:
         return None
-    odds = np.full(steps, 0.1 / steps, dtype=np.float32)
-    odds[min(int(place * steps), steps - 1)] += 0.9
-    return odds
+    middles = (np.arange(steps) + 0.5) / steps
+    odds = np.exp(-np.abs(middles - place) / spread)
+    return (odds / odds.sum()).astype(np.float32)
 
 
 def _loudest(audio: NDArray[np.float32], samples: int) -> list[NDArray[np.float32]]:

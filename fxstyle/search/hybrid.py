@@ -41,7 +41,7 @@ def run_hybrid(
         Why it ended: ``budget``, ``no progress`` or ``exact``.
     """
     problem, budget = trace.problem, trace.budget
-    sources = [source for source in (start, prior) if source is not None]
+    sources = [source for source in (start, prior if prior is not start else None) if source is not None]
     design = _design(problem, sources, min(budget, max(6, round(DESIGN_SHARE * budget)), 48), rng)
     surrogate = Surrogate(rng)
     totals, differences = trace.examine(design)

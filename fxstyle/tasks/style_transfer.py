@@ -198,8 +198,10 @@ class StyleTransfer(pl.LightningModule):
         optimizer = self.optimizer([weight for weight in self.parameters() if weight.requires_grad])
         if self.schedule == "constant":
             return optimizer
-        steps = int(self.trainer.estimated_stepping_batches)
-        scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=max(1, steps))
+        steps = self.trainer.estimated_stepping_batches
+        if steps == float("inf"):
+            raise InputError("task.schedule=cosine needs an end: give trainer.max_epochs, or task.schedule=constant")
+        scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=max(1, int(steps)))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
     def sounds(self, batch: Batch) -> dict[str, Tensor]:

@@ -137,3 +137,11 @@ def test_encoders_that_do_not_fit_are_refused(
     assert done.code == 2
     assert words in done.err
     assert not (tmp_path / "run").exists()
+
+
+def test_a_switch_of_many_steps_is_placed_like_a_continuous_control() -> None:
+    odds = controllers._odds_around(25, 0.7, 0.05)
+    assert odds is not None
+    assert odds.argmax() == 17
+    assert odds.sum() == pytest.approx(1.0, abs=1e-5)
+    assert controllers._odds_around(0, 0.7, 0.05) is None
