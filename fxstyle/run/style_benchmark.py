@@ -88,16 +88,18 @@ def decide_acceptance(plan: Benchmark) -> Acceptance:
     arms[build_search(plan.config, "hybrid", config.ours_renders, plan.source, plan.controllers, "val")] = count
     measurement = Measurement(plan.source, "val", plan.out / CALIBRATION, plan.facts)
     effects = []
-    for number, spec in enumerate(plan.effects.train):
+    for number, spec in enumerate(plan.effects.all):
         if not all(arm.covers(spec) for arm in arms):
             continue
         added = _run(measurement, spec, arms, plan.contents)
         log.info(
             "calibration, %s (%d of %d): %d answers added",
-            *(spec.name, number + 1, len(plan.effects.train), added),
+            *(spec.name, number + 1, len(plan.effects.all), added),
         )
         records = {arm.name: pairs for arm, pairs in arms.items()}
-        effects.append(read_records(measurement.folder / safe_name(spec.name), spec, True, records))
+        effects.append(
+            read_records(measurement.folder / safe_name(spec.name), spec, spec in plan.effects.train, records)
+        )
     acceptance = calibrated(effects, plan.ours, plan.contents, config.seed)
     write_acceptance(plan.out, acceptance)
     if config.acceptance_to_run and config.start is not None:

@@ -24,7 +24,7 @@ from tests.effects.catalogue import effect, noise
 pytestmark = pytest.mark.timeout(3600)
 
 RATE, SAMPLES, PREROLL, BATCH, ROUNDS = 24_000, 131_072, 24_000, 12, 5
-EFFECTS = ("peak", "reverb", "compressor")
+EFFECTS = ("peak", "reverb", "compressor", "distortion", "delay")
 SPSA = Estimator("spsa", draws=1)
 
 
