@@ -88,7 +88,12 @@ def test_broken_off_and_gone_on_with_equals_straight(tmp_path: Path, monkeypatch
     measure(tmp_path / "broken")
     straight = files(tmp_path / "straight")
     assert len(straight) == 2 * (9 + 1)
-    assert files(tmp_path / "broken") == straight
+    broken = files(tmp_path / "broken")
+    assert broken.keys() == straight.keys()
+    for name in straight:
+        # Batches of another size lie elsewhere in memory, and the last bit of a transform depends on that.
+        pairs = zip(broken[name].splitlines(), straight[name].splitlines(), strict=True)
+        assert all(_equal(json.loads(one), json.loads(other)) for one, other in pairs), name
     measure(tmp_path / "straight")
     assert files(tmp_path / "straight") == straight
     check_records(straight["distortion/hybrid-8.jsonl"], straight["distortion/pairs.jsonl"])
@@ -96,9 +101,20 @@ def test_broken_off_and_gone_on_with_equals_straight(tmp_path: Path, monkeypatch
         measure(tmp_path / "straight", audio="other")
 
 
+def _equal(one: Any, other: Any) -> bool:
+    """Whether two records hold the same, but for the last digits of numbers."""
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(_equal(one[key], other[key]) for key in one)
+    if isinstance(one, list):
+        return len(one) == len(other) and all(map(_equal, one, other))
+    return one == (pytest.approx(other, rel=1e-4, abs=1e-5) if isinstance(one, float) else other)
+
+
 def check_records(lines: bytes, pairs: bytes) -> None:
     header, *records = [json.loads(line) for line in lines.splitlines()]
-    assert header["arm"] == {"hybrid@8": {"method": "hybrid", "budget": 8, "start": None}}
+    made = header["arm"]["hybrid@8"]
+    assert {key: made[key] for key in ("method", "budget", "start")} == {"method": "hybrid", "budget": 8, "start": None}
+    assert made["weights"], "answers of other weights of the style distance must not be mixed with these"
     assert [(r["index"], r["content"]) for r in records] == [(0, "same"), (0, "other"), (1, "same"), (1, "other")]
     known = [json.loads(line) for line in pairs.splitlines()[1:]]
     assert [pair["index"] for pair in known] == [0, 1, 2]
