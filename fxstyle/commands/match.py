@@ -52,11 +52,18 @@ def match(
     output is DRY itself. Ctrl-C ends the search with the best so far.
     """
     from fxstyle.effects.renderer import RenderError
+    from fxstyle.errors import InputError
     from fxstyle.run.match import match as find
     from fxstyle.run.match_folder import check_out, default_folder
     from fxstyle.run.match_sounds import check_content
 
     kind = check_content(content)
+    for path in (dry, reference, *([out] if out is not None else [])):
+        try:
+            path.exists()
+        except (OSError, ValueError) as error:
+            # Such as a name that is too long for the file system.
+            raise InputError(f"{str(path)[:80]!r} is no usable name ({error}): give another one") from error
     folder = out if out is not None else default_folder(dry, effect)
     check_out(folder, overwrite, dry, reference)
     try:

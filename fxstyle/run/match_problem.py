@@ -88,8 +88,8 @@ def _wanted(excerpt: Excerpt, sounds: Sounds) -> NDArray[np.float32]:
 
 
 def _bandwidth(sounds: Sounds) -> float:
-    """Share of the frequencies that a reference of a lower rate has; the last twentieth is its own filter's."""
-    return min(1.0, 0.95 * sounds.reference_rate / sounds.sample_rate)
+    """Share of the frequencies that a reference of a lower rate has; the last tenth is its own filter's."""
+    return min(1.0, 0.9 * sounds.reference_rate / sounds.sample_rate)
 
 
 def _full_distance(

@@ -109,6 +109,10 @@ def check_content(content: str) -> Content:
     return cast(Content, content)
 
 
+LOUDEST_DB = 60.0
+"""Beyond this a file of floats holds no sound that somebody made."""
+
+
 @dataclass(frozen=True)
 class _File:
     """A file that has been read once from end to end; ``energy`` is one number per second."""
@@ -160,4 +164,6 @@ def _look_through(path: Path) -> _File:
     if to_db(highest) < SILENCE_DB:
         found = f"its peak is {to_db(highest):.0f} dBFS" if highest else "nothing but zeros"
         raise InputError(f"{path} is silent ({found}): give a file with sound")
+    if to_db(highest) > LOUDEST_DB:
+        raise InputError(f"{path} peaks at {to_db(highest):+.0f} dBFS: scale it, or mend its format")
     return _File(path, rate, file.channels, frames, np.array(energy))

@@ -295,3 +295,10 @@ def test_an_effect_is_closed_whatever_happens(run: Run, dry: Path, wet: Path, mo
     run("match", dry, wet, "--effect", "distortion", *FEW)
     assert closed == [True]
     assert effect("distortion").free.all()
+
+
+def test_names_that_no_file_can_have_are_refused(run: Run, dry: Path, wet: Path) -> None:
+    code, _, error = run("match", dry, wet, "--effect", "gain", "--out", "x" * 300)
+    assert code == 2
+    assert "no usable name" in error
+    assert len(error.splitlines()) == 1
