@@ -182,4 +182,7 @@ def test_a_write_that_fails_half_way_leaves_the_old_report(tmp_path, monkeypatch
 
 def test_templates_ship_beside_the_module():
     folder = Path(html.__file__).with_name("templates")
-    assert {path.name for path in folder.iterdir()} == {"report.html", "parts.html", "report.css", "player.js"}
+    assert {path.name for path in folder.iterdir()} == {
+        *("report.html", "parts.html", "report.css", "player.js"),
+        *("match.html", "match.css", "match.js"),
+    }
