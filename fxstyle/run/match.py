@@ -35,8 +35,11 @@ from fxstyle.search.proposal import Proposal, preset_prior
 from fxstyle.search.search import CONTROLLER_WEIGHT, PRIOR_WEIGHT, search
 
 RENDERS = 512
-THRESHOLDS = {"same": 0.05, "other": 0.1}
-"""Smallest improvement over the dry sound that is used, by content, where neither run nor caller says another."""
+THRESHOLDS = {"same": 0.05, "other": 0.5}
+"""Smallest improvement over the dry sound that is used, by content, where neither run nor caller says another.
+
+On 720 validation pairs of nine effects these made no effect worse on average (docs/style_transfer.md).
+"""
 
 
 def match(

@@ -94,7 +94,8 @@ class MatchResult:
             )
         return (
             f"No setting of {self.spec.name} was found that surely comes nearer to the reference than the dry sound, "
-            f"so the output is the dry file itself ({scores}; {self.decision.threshold:.0%} nearer is needed)."
+            f"so the output is the dry file itself ({scores}; {self.decision.threshold:.0%} nearer is needed; "
+            "--threshold takes less)."
         )
 
     @property
