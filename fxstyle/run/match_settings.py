@@ -92,12 +92,14 @@ def describe_settings(
     """
     best = candidates[0]
     alike = [c.positions for c in candidates if c.score - best.score <= ALIKE[same] * identity]
+    # After a search, the doubt that a controller had before it says nothing more.
+    doubt = start if len(candidates) == 1 else None
     described = []
     for place, parameter in enumerate(spec.parameters):
         if parameter.kind == "fixed":
             continue
         position = float(best.positions[place])
-        spread = _spread(parameter, place, alike, start)
+        spread = _spread(parameter, place, alike, doubt)
         change = heard[place]
         certainty: Certainty = "rough" if spread is None else _certainty(spread)
         if change is not None and change < HEARD_DB:

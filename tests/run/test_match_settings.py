@@ -55,6 +55,8 @@ def test_a_proposal_tells_where_there_is_one_candidate() -> None:
     start = Proposal(np.full(3, 0.5, np.float32), np.full(3, 0.3, np.float32), (None, np.ones(2, np.float32), None))
     alone = candidates((0.5, 0.75, 0.5))
     assert describe_settings(SPEC, alone, 1.0, True, [1.0, 1.0, None], start)[0].certainty == "open"
+    searched = [*alone, Candidate(alone[0].positions, 0.9)]
+    assert describe_settings(SPEC, searched, 1.0, True, [1.0, 1.0, None], start)[0].certainty == "rough"
     assert describe_settings(SPEC, alone, 1.0, True, [1.0, 1.0, None])[0].certainty == "rough"
 
 
