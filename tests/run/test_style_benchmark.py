@@ -107,7 +107,7 @@ def _equal(one: Any, other: Any) -> bool:
         return one.keys() == other.keys() and all(_equal(one[key], other[key]) for key in one)
     if isinstance(one, list):
         return len(one) == len(other) and all(map(_equal, one, other))
-    return one == (pytest.approx(other, rel=1e-4, abs=1e-5) if isinstance(one, float) else other)
+    return one == (pytest.approx(other, rel=1e-6, abs=1e-6) if isinstance(one, float) else other)
 
 
 def check_records(lines: bytes, pairs: bytes) -> None:
