@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from fxstyle.data.pair import Pair
 
 State = tuple[Tensor, ...]
-"""What a model keeps between blocks: only tensors, ``(batch, ...)`` each, so that an exported model can hand them on."""
+"""What a model keeps between blocks: tensors ``(batch, ...)`` and nothing else, so that an export can hand them on."""
 
 
 class Emulator(nn.Module, ABC):
