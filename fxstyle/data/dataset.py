@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypedDict
+from typing import Any, TypedDict
 
 import numpy as np
 import torch
@@ -178,6 +178,6 @@ class EffectDataset(Dataset[Batch]):
         )
 
 
-def already_batched(batch: Batch) -> Batch:
-    """What :meth:`EffectDataset.__getitems__` gives is a batch; here, since workers import the module this is in."""
+def already_batched(batch: Any) -> Any:
+    """What ``__getitems__`` of our datasets gives is a batch; here, since workers import the module this is in."""
     return batch

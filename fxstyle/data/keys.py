@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,8 @@ from numpy.typing import NDArray
 from fxstyle.audio.source import SPLITS, Recording, Split
 from fxstyle.effects.schedule import Schedule
 from fxstyle.errors import InputError
+
+Key = TypeVar("Key")
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,7 @@ class ClipPlan:
         return [self.key(0, index, effects[index % len(effects)]) for index in range(max(items, len(effects)))]
 
 
-def rank_batches(keys: Sequence[ClipKey], batch_size: int, rank: int, ranks: int) -> list[list[ClipKey]]:
+def rank_batches(keys: Sequence[Key], batch_size: int, rank: int, ranks: int) -> list[list[Key]]:
     """Divide keys into batches for one rank: every key once, as many batches on every rank, none padded.
 
     Batches of one step differ by at most one item between ranks, and steps hold the same keys however many ranks

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Generic
 
-from fxstyle.data.keys import ClipKey, rank_batches
+from fxstyle.data.keys import Key, rank_batches
 
 
-class EpochBatchSampler:
+class EpochBatchSampler(Generic[Key]):
     """Yields the batches of keys that one rank sees in the current epoch.
 
     The epoch comes from the trainer's own progress, which checkpoints restore: a counter kept here, or ``set_epoch``,
@@ -22,7 +23,7 @@ class EpochBatchSampler:
     """
 
     def __init__(
-        self, keys: Callable[[int], list[ClipKey]], epoch: Callable[[], int], batch_size: int, rank: int, ranks: int
+        self, keys: Callable[[int], list[Key]], epoch: Callable[[], int], batch_size: int, rank: int, ranks: int
     ) -> None:
         self._keys = keys
         self._epoch = epoch
@@ -35,6 +36,6 @@ class EpochBatchSampler:
         """Batches of an epoch on this rank."""
         return self._length
 
-    def __iter__(self) -> Iterator[list[ClipKey]]:
+    def __iter__(self) -> Iterator[list[Key]]:
         """Batches of the current epoch; the epoch is read here, not when the first batch is asked for."""
         return iter(rank_batches(self._keys(self._epoch()), self._batch_size, self._rank, self._ranks))
