@@ -36,9 +36,7 @@ def build_emulator(
     section = {key: value for key, value in model_section.items() if key != "tasks"}
     model = build(_informed(section, given, "model"), "model")
     if not isinstance(model, Emulator):
-        raise InputError(
-            f"model._target_={section.get('_target_')} is no emulation model: choose model=wavenet or lstm"
-        )
+        raise InputError(f"model._target_={section.get('_target_')} is no emulation model: use model=wavenet or lstm")
     return model
 
 
