@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,12 +13,12 @@ from numpy.typing import NDArray
 
 from fxstyle.audio.files import open_audio, read_frames
 from fxstyle.audio.levels import from_db, peak, to_db
+from fxstyle.audio.target import FLOATS, Target
 from fxstyle.effects.isolation import open_safely
-from fxstyle.effects.render_plan import FLOATS, RenderPlan
+from fxstyle.effects.render_plan import RenderPlan
 from fxstyle.effects.renderer import Limits, RenderError
 from fxstyle.effects.streaming import Stream
 from fxstyle.errors import InputError
-from fxstyle.writing import replacing
 
 PIECE_FRAMES = 1 << 16
 
@@ -66,32 +64,9 @@ def render_file(
         InputError: The input is damaged, holds NaN or is silent, or the output cannot be written.
         RenderError: The effect gave NaN or infinite samples, ran away, or did not survive; nothing was written.
     """
-    with open_audio(plan.source) as dry, _replacing_audio(plan.target) as part:
-        try:
-            with soundfile.SoundFile(
-                os.fsencode(part) if os.name == "posix" else str(part),
-                "w",
-                plan.sample_rate,
-                plan.channels,
-                plan.subtype,
-                format=plan.container,
-            ) as wet:
-                return _render_into(wet, plan, dry, on_piece, piece_frames)
-        except soundfile.LibsndfileError as error:
-            raise InputError(
-                f"{plan.target} cannot be written as {plan.container} {plan.subtype} of {plan.sample_rate} Hz "
-                "or its disk is full: use the extension .wav or another place"
-            ) from error
-
-
-@contextmanager
-def _replacing_audio(target: Path) -> Iterator[Path]:
-    """As :func:`fxstyle.writing.replacing`; a place that cannot be written to is refused."""
-    try:
-        with replacing(target) as part:
-            yield part
-    except OSError as error:
-        raise InputError(f"{target} cannot be written ({error.strerror}): give another place") from error
+    target = Target(plan.target, plan.sample_rate, plan.channels, plan.container, plan.subtype)
+    with open_audio(plan.source) as dry, target.open() as wet:
+        return _render_into(wet, plan, dry, on_piece, piece_frames)
 
 
 def _render_into(

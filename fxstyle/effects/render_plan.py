@@ -7,20 +7,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import soundfile
 from numpy.typing import NDArray
 
 from fxstyle.audio.files import open_audio
+from fxstyle.audio.target import check_target, plan_target
 from fxstyle.effects.spec import EffectSpec
 from fxstyle.errors import InputError
 
 LONGEST_TAIL_SECONDS = 600.0
-FLOATS = ("FLOAT", "DOUBLE")
-"""Sample formats that nothing is too loud for."""
-
-_KINDS = {"AIF": "AIFF", "AIFC": "AIFF", "WAVE": "WAV"}
-# A WAV or AIFF file counts its bytes in 32 bits.
-_LARGEST_BYTES = (1 << 32) - (1 << 16)
 # What a plugin without a stream holds at once: the input, its copy, the output and its copy.
 _WHOLE_COPIES = 4
 
@@ -67,10 +61,6 @@ class RenderPlan:
 
 _LOWEST_RATE, _HIGHEST_RATE = 1000, 1_000_000
 """In Hz; at 1 Hz pedalboard's PitchShift does not come back."""
-
-
-_VORBIS, _HIGHEST_VORBIS_RATE = (".ogg", ".oga"), 200_000
-"""libsndfile crashes above it."""
 
 
 def plan_render(
@@ -120,49 +110,9 @@ def plan_render(
     tail = spec.tail_seconds if tail_seconds is None else tail_seconds
     if not 0 <= tail <= LONGEST_TAIL_SECONDS:
         raise InputError(f"--tail must lie between 0 and {LONGEST_TAIL_SECONDS:g} s, not {tail:g}")
-    _check_target(source, target, overwrite)
+    check_target(source, target, overwrite)
     tail_frames = round(tail * rate)
-    wanted = "FLOAT" if as_float or subtype in FLOATS else "PCM_24"
-    if target.suffix.lower() in _VORBIS and rate > _HIGHEST_VORBIS_RATE:
-        raise InputError(
-            f"{target} cannot hold {rate} Hz: Ogg goes up to {_HIGHEST_VORBIS_RATE} Hz; use the extension .wav"
-        )
-    container, subtype = _format(target, wanted, as_float, channels * (frames + tail_frames))
+    written = plan_target(target, rate, channels, frames + tail_frames, subtype, as_float)
     return RenderPlan(
-        spec, positions, source, target, rate, channels, frames, tail_frames, container=container, subtype=subtype
+        spec, positions, source, target, rate, channels, frames, tail_frames, written.container, written.subtype
     )
-
-
-def _check_target(source: Path, target: Path, overwrite: bool) -> None:
-    if target.exists() and target.samefile(source):
-        raise InputError(f"{target} is the input itself: give another output file")
-    if target.is_dir():
-        raise InputError(f"{target} is a folder: give the name of a file in it")
-    if (target.exists() or target.is_symlink()) and not overwrite:
-        raise InputError(f"{target} is already there: add --overwrite or give another name")
-    parent = next(folder for folder in target.absolute().parents if folder.exists())
-    if not parent.is_dir():
-        raise InputError(f"{target} cannot be made, because {parent} is a file: give another place")
-
-
-def _format(target: Path, wanted: str, as_float: bool, samples: int) -> tuple[str, str]:
-    """Container and sample format for a target of so many samples over all channels."""
-    kind = target.suffix[1:].upper()
-    kind = _KINDS.get(kind, kind)
-    if kind not in soundfile.available_formats() or kind == "RAW":
-        raise InputError(
-            f"{target}: no sound file ends in {target.suffix or 'nothing'!r}; use .wav, .flac, .ogg or .mp3"
-        )
-    if not soundfile.check_format(kind, wanted):
-        if as_float:
-            raise InputError(f"{target} cannot hold float samples: use the extension .wav, or leave --float out")
-        wanted = next(
-            (name for name in ("PCM_24", "PCM_16") if soundfile.check_format(kind, name)),
-            soundfile.default_subtype(kind),
-        )
-    size = samples * {"FLOAT": 4, "PCM_24": 3, "PCM_16": 2}.get(wanted, 0)
-    if size > _LARGEST_BYTES and kind in ("WAV", "WAVEX"):
-        kind = "RF64"
-    if size > _LARGEST_BYTES and kind in ("AIFF", "AU", "NIST", "SVX"):
-        raise InputError(f"{target} would be larger than {kind} files can be (4 GiB): use .wav, .flac or .caf")
-    return kind, wanted

@@ -12,8 +12,9 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
+from fxstyle.audio import target as target_file
 from fxstyle.audio.files import read_audio, read_info
-from fxstyle.effects import file_rendering, render_plan
+from fxstyle.effects import file_rendering
 from fxstyle.effects.file_rendering import PIECE_FRAMES, render_file
 from fxstyle.effects.hosts import build
 from fxstyle.effects.render_plan import plan_render
@@ -155,7 +156,7 @@ def test_formats(tmp_path: Path, subtype: str, target: str, as_float: bool, expe
 
 
 def test_more_than_4_gib_needs_another_container(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(render_plan, "_LARGEST_BYTES", 1000)
+    monkeypatch.setattr(target_file, "_LARGEST_BYTES", 1000)
     audio = noise(1, 500)
     dry = sound_file(tmp_path / "dry.wav", audio)
     render_file(plan_render(effect("invert"), {}, dry, tmp_path / "wet.wav"))
