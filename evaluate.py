@@ -27,9 +27,9 @@ def main(config: DictConfig) -> None:
 
         report = benchmark(config)
     else:
-        from fxstyle.run.evaluate import evaluate, load
+        from fxstyle.run.evaluate import evaluate_run
 
-        report = evaluate(config, load(config))
+        report = evaluate_run(config)
     log.info("report: %s", report.resolve())
 
 

@@ -65,6 +65,16 @@ class Loaded:
     seen: tuple[str, ...]
 
 
+def evaluate_run(config: DictConfig) -> Path:
+    """Evaluate whatever run a config names; gives the path of the report."""
+    where, trained, checkpoint = folder.read_run(config.run)
+    if OmegaConf.select(trained, "task.name") != "emulation":
+        return evaluate(config, load(config))
+    from fxstyle.run.emulation_evaluate import evaluate_emulation, load_emulation
+
+    return evaluate_emulation(config, load_emulation(config, where, trained, checkpoint), _device(config.device))
+
+
 def load(config: DictConfig) -> Loaded:
     """Load the run that an evaluation names, with the recordings and effects that it asks for.
 

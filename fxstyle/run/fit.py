@@ -58,6 +58,9 @@ def summary(trainer: pl.Trainer, seconds: float, stopped_by: str, best: Path | N
         "seconds": round(seconds, 2),
         "stopped_by": stopped_by,
     }
+    for name in ("steps", "audio_seconds"):
+        if (cost := trainer.callback_metrics.get(f"train/{name}")) is not None:
+            values[name] = float(cost)
     if best is not None:
         checkpoint = load_checkpoint(best)
         values |= {"best_epoch": int(checkpoint["epoch"]) + 1, **checkpoint["scores"]}
