@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -36,7 +38,7 @@ def test_a_pass_hears_each_recording_once_in_consecutive_segments(lengths: list[
         for place, length in enumerate(lengths):
             starts = sorted(key.start for key in keys if key.pair == place)
             assert len(starts) == length // 10
-            assert all(after - before == 10 for before, after in zip(starts, starts[1:], strict=False))
+            assert all(after - before == 10 for before, after in pairwise(starts))
             assert starts[0] >= 0
             assert starts[-1] + 10 <= length
 
