@@ -29,7 +29,7 @@ class PairFinding(Protocol):
 
     @property
     def severity(self) -> str:
-        """How much it matters."""
+        """``ok``, ``repaired``, ``warn``, or ``refuse`` where the pair is of no use."""
         ...
 
     @property
@@ -39,10 +39,10 @@ class PairFinding(Protocol):
 
 
 class ExaminedPair(Protocol):
-    """A pair that can be used.
+    """What was found about a pair.
 
-    ``dry`` and ``wet`` are ``(1, samples)`` at the dry file's sample rate, aligned and of one length; ``lag`` says by
-    how many samples the wet one was late.
+    Unless a finding refuses it, ``dry`` and ``wet`` are ``(1, samples)`` at the dry file's sample rate, aligned and of
+    one length.
     """
 
     @property
@@ -57,17 +57,12 @@ class ExaminedPair(Protocol):
 
     @property
     def findings(self) -> Sequence[PairFinding]:
-        """What was found and repaired."""
-        ...
-
-    @property
-    def lag(self) -> int:
-        """In samples."""
+        """In the order of the examination."""
         ...
 
 
 class Examine(Protocol):
-    """The doctor: repairs a pair, or raises :class:`InputError` with its sentence."""
+    """The doctor, which repairs pairs: :func:`fxstyle.doctor.pair.examine_pair`."""
 
     def __call__(
         self,
@@ -208,7 +203,13 @@ class RecordedPairs:
         (dry, dry_rate), (wet, wet_rate) = read_audio(row.dry), read_audio(row.wet)
         lag = self.lag if isinstance(self.lag, int) else row.lag
         examined = examine(dry, wet, dry_rate, wet_rate, (str(row.dry), str(row.wet)), known_lag=lag)
-        notes = [finding.sentence for finding in examined.findings]
+        refused = [finding.sentence for finding in examined.findings if finding.severity == "refuse"]
+        if refused:
+            raise InputError(refused[0])
+        notes = [finding.sentence for finding in examined.findings if finding.severity != "ok"]
+        for file in (row.dry, row.wet):
+            # Reports are read elsewhere.
+            notes = [note.replace(str(file), file.name) for note in notes]
         if dry_rate != rate:
             notes.append(f"Recordings at {dry_rate} Hz were resampled to {rate} Hz.")
         dry, wet = (resample(sound, dry_rate, rate) for sound in (examined.dry, examined.wet))

@@ -27,13 +27,13 @@ class Examined:
     dry: NDArray[np.float32]
     wet: NDArray[np.float32]
     findings: Sequence[Finding] = ()
-    lag: int = 0
 
 
 @dataclass
 class Doctor:
     """Takes a known lag away, and remembers what it was asked."""
 
+    findings: Sequence[Finding] = ()
     asked: list[dict[str, Any]] = field(default_factory=list)
 
     def __call__(
@@ -50,8 +50,8 @@ class Doctor:
         )
         lag = known_lag or 0
         dry, wet = dry[:1, : dry.shape[1] - lag], wet[:1, lag:]
-        findings = [Finding("lag", "repaired", f"{names[1]} was {lag} samples late.")] if lag else []
-        return Examined(dry, wet, findings, lag)
+        severity = "repaired" if lag else "ok"
+        return Examined(dry, wet, [Finding("lag", severity, f"{names[1]} was {lag} samples late."), *self.findings])
 
 
 def write_sound(path: Path, samples: int = RATE, rate: int = RATE, channels: int = 1, start: int = 0) -> Path:
