@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 
 import hydra
 from omegaconf import DictConfig
@@ -22,15 +23,21 @@ def main(config: DictConfig) -> None:
 
     guards.check_evaluation(config)
 
+    report: Path | None
     if config.study == "style_benchmark":
         from fxstyle.run.style_benchmark import benchmark
 
         report = benchmark(config)
+    elif config.study == "emulation_table":
+        from fxstyle.run.emulation_table import emulation_table
+
+        report = emulation_table(config)
     else:
         from fxstyle.run.evaluate import evaluate_run
 
         report = evaluate_run(config)
-    log.info("report: %s", report.resolve())
+    if report is not None:
+        log.info("report: %s", report.resolve())
 
 
 if __name__ == "__main__":

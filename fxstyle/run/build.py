@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 import warnings
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from pytorch_lightning.callbacks import Callback, RichProgressBar
 
 from fxstyle.audio.levels import Level
 from fxstyle.data.module import EffectDataModule
+from fxstyle.data.pair_module import PairDataModule
 from fxstyle.effects.parse import EffectSet, parse_effects
 from fxstyle.effects.renderer import Renderer, ThreadRenderer
 from fxstyle.effects.schedule import Schedule
@@ -37,7 +39,7 @@ class Experiment:
         task: The LightningModule.
     """
 
-    data: EffectDataModule
+    data: EffectDataModule | PairDataModule
     task: pl.LightningModule
 
 
@@ -72,10 +74,20 @@ def refuse_unsafe(effects: EffectSet, renderer: Renderer) -> None:
         )
 
 
+def build_rendering(config: DictConfig, ranks: int) -> tuple[EffectSet, Renderer]:
+    """The effects of a config, and what renders them at its sample rate."""
+    effects = build_effects(config)
+    for effect in effects.all:
+        effect.check_rate(config.sample_rate)
+    renderer = build_renderer(config, ranks)
+    refuse_unsafe(effects, renderer)
+    return effects, renderer
+
+
 def build_data(config: DictConfig, ranks: int = 1) -> EffectDataModule:
     """The DataModule of a config."""
     source = build(config.audio, "audio")
-    effects = build_effects(config)
+    effects, renderer = build_rendering(config, ranks)
     with named_section("data"):
         options = plain_config(config.data)
         for target, section in ((Schedule, "schedule"), (Level, "level")):
@@ -83,10 +95,6 @@ def build_data(config: DictConfig, ranks: int = 1) -> EffectDataModule:
         schedule = Schedule(**options.pop("schedule"), seed=config.seed)
         level = Level(**options.pop("level"))
         check_arguments(EffectDataModule, options, "data")
-        for effect in effects.all:
-            effect.check_rate(config.sample_rate)
-        renderer = build_renderer(config, ranks)
-        refuse_unsafe(effects, renderer)
         data = EffectDataModule(
             source=source,
             effects=effects,
@@ -105,14 +113,20 @@ def build_data(config: DictConfig, ranks: int = 1) -> EffectDataModule:
     return data
 
 
-def build_task(config: DictConfig, effects: EffectSet, renderer: Renderer | None = None) -> pl.LightningModule:
-    """The LightningModule of a config, with freshly seeded weights."""
-    pl.seed_everything(config.seed, workers=True, verbose=False)
-    model = build(_model_section(config), "model")
+def build_optimizer(config: DictConfig) -> Callable[[Iterable[torch.Tensor]], torch.optim.Optimizer]:
+    """``parameters -> optimizer`` of a config."""
     optimizer = build(config.optimizer, "optimizer")
     with named_section("optimizer"):
         # Its settings are only looked at now, and the trainer would do that after everything else.
         optimizer([torch.nn.Parameter(torch.zeros(1))])
+    return optimizer
+
+
+def build_task(config: DictConfig, effects: EffectSet, renderer: Renderer | None = None) -> pl.LightningModule:
+    """The LightningModule of a config, with freshly seeded weights."""
+    pl.seed_everything(config.seed, workers=True, verbose=False)
+    model = build(_model_section(config), "model")
+    optimizer = build_optimizer(config)
     loss = build(config.loss, "loss")
     options = {key: value for key, value in config.task.items() if key != "name"}
     surroundings = {
@@ -141,6 +155,10 @@ def _model_section(config: DictConfig) -> dict[str, Any]:
 
 def build_experiment(config: DictConfig, ranks: int = 1) -> Experiment:
     """Data and task of a config."""
+    if config.task.name == "emulation":
+        from fxstyle.run.emulation import build_emulation
+
+        return Experiment(*build_emulation(config, ranks))
     data = build_data(config, ranks)
     return Experiment(data, build_task(config, data.effects, data.renderer))
 

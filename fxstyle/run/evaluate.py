@@ -72,7 +72,7 @@ def evaluate_run(config: DictConfig) -> Path:
         return evaluate(config, load(config))
     from fxstyle.run.emulation_evaluate import evaluate_emulation, load_emulation
 
-    return evaluate_emulation(config, load_emulation(config, where, trained, checkpoint), _device(config.device))
+    return evaluate_emulation(config, load_emulation(config, where, trained, checkpoint), choose_device(config.device))
 
 
 def load(config: DictConfig) -> Loaded:
@@ -124,7 +124,7 @@ def evaluate(config: DictConfig, loaded: Loaded) -> Path:
         for seen in (True, False)
         if (indices := tuple(i for i, effect in enumerate(effects) if (effect.name in loaded.seen) is seen))
     ]
-    device = _device(config.device)
+    device = choose_device(config.device)
     began = time.monotonic()
     train, test, pairs = _collect(config, loaded, groups, device)
     log.info("embedded in %.0f s; fitting probes", time.monotonic() - began)
@@ -142,7 +142,12 @@ def evaluate(config: DictConfig, loaded: Loaded) -> Path:
     return write_report(out, report)
 
 
-def _device(choice: str) -> torch.device:
+def choose_device(choice: str) -> torch.device:
+    """The device of a choice: ``auto``, ``cpu`` or ``cuda``.
+
+    Raises:
+        InputError: It is unknown, or there is none.
+    """
     if choice == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if choice not in ("cpu", "cuda"):

@@ -18,6 +18,8 @@ _COUNTS = (
     "data.clip_samples",
     "sample_rate",
 )
+_EMULATION_COUNTS = ("data.batch_size", "data.segment_samples", "data.score_batch")
+_EXAMPLES = {"audio": "audio=folder audio.root=RECORDINGS", "effects": "effects=ts808"}
 _TEXTS = ("ckpt", "run_dir", "name", "audio.root", "audio.real.root", "audio.test_root")
 
 
@@ -31,7 +33,9 @@ def check_config(config: DictConfig) -> None:
         raise InputError(f"experiment: {config.study} is one of evaluate.py: python evaluate.py experiment=...")
     if missing := sorted(OmegaConf.missing_keys(config)):
         raise InputError(f"{missing[0]} has no value: give it on the command line, as in {missing[0]}=VALUE")
-    for key in _COUNTS:
+    emulating = config.task.name == "emulation"
+    _check_pairs(config, emulating)
+    for key in _EMULATION_COUNTS if emulating else _COUNTS:
         value = OmegaConf.select(config, key)
         if not _is_whole(value) or value < 1:
             raise InputError(f"{key} must be a whole number of at least 1, not {value!r}")
@@ -52,7 +56,7 @@ def check_config(config: DictConfig) -> None:
             f"it does: {', '.join(tasks) or 'none'}"
         )
     clips = 2 if config.task.name == "style_transfer" else 1
-    if OmegaConf.select(config, "data.clips") != clips:
+    if not emulating and OmegaConf.select(config, "data.clips") != clips:
         choice = "data=pairs" if clips == 2 else "data=clips"
         raise InputError(f"data.clips must be {clips} for the task {config.task.name!r}: use {choice}")
     cores = config.renderer.cores
@@ -60,6 +64,28 @@ def check_config(config: DictConfig) -> None:
         raise InputError(f"renderer.cores must be 'auto' or a whole number of at least 1, not {cores!r}")
     _check_trainer(config)
     goes_online(OmegaConf.select(config, "logger.wandb.mode", default="auto"))
+
+
+def _check_pairs(config: DictConfig, emulating: bool) -> None:
+    """Emulation learns from pairs and makes its own steps; the other tasks do neither."""
+    kind = OmegaConf.select(config, "data.kind")
+    if emulating and kind is None:
+        raise InputError(
+            "data: the task 'emulation' learns from pairs: use data=recorded, data=rendered or data=impulse"
+        )
+    if not emulating and kind is not None:
+        raise InputError(
+            f"data.kind={kind} holds pairs for emulation, not for the task {config.task.name!r}: use data=clips"
+        )
+    if not emulating:
+        return
+    if config.trainer.get("gradient_clip_val") is not None:
+        raise InputError("trainer.gradient_clip_val must be null for emulation: use task.gradient_clip")
+    for group in ("audio", "effects") if kind == "rendered" else ("audio",) if kind == "impulse" else ():
+        if not config.get(group):
+            raise InputError(f"{group} has no choice: give one, as in {_EXAMPLES[group]}")
+    if not _is_whole(config.sample_rate) and not (config.sample_rate is None and kind == "recorded"):
+        raise InputError(f"sample_rate must be a whole number of at least 1, not {config.sample_rate!r}")
 
 
 def _check_trainer(config: DictConfig) -> None:
@@ -114,9 +140,13 @@ def check_evaluation(config: DictConfig) -> None:
     if config.study == "style_benchmark":
         check_benchmark(config)
         return
+    if config.study == "emulation_table":
+        _check_table(config)
+        return
     if config.study != "latent" or "data" in config:
         raise InputError(
-            "experiment: evaluate.py takes experiment=style_benchmark, or a run of any experiment of train.py by run="
+            "experiment: evaluate.py takes experiment=style_benchmark or emulation_table, or a run of any experiment "
+            "of train.py by run="
         )
     if OmegaConf.is_missing(config, "run"):
         raise InputError("run has no value: give a run folder or a checkpoint, as in run=runs/demo/FOLDER")
@@ -129,6 +159,14 @@ def check_evaluation(config: DictConfig) -> None:
             raise InputError(f"{key} must be a whole number of at least {least}, not {value!r}")
     if config.reducer not in ("umap", "pca"):
         raise InputError(f"reducer must be umap or pca, not {config.reducer!r}")
+
+
+def _check_table(config: DictConfig) -> None:
+    if OmegaConf.is_missing(config, "runs"):
+        raise InputError("runs has no value: give a folder of runs, as in runs=runs/diary")
+    for key in ("runs", "out", "title"):
+        if not isinstance(config[key], str) and (config[key] is not None or key != "out"):
+            raise InputError(f"{key} must be a text, not {config[key]!r}")
 
 
 def local_ranks(config: DictConfig) -> int:
