@@ -1,4 +1,4 @@
-"""By how much a wet recording is later than its dry one, whatever effect lies between them, and whether that changes."""
+"""By how much a wet recording is later than its dry one, and whether that changes, whatever effect lies between."""
 
 from __future__ import annotations
 
@@ -25,8 +25,9 @@ _PATH_SHARE = 0.05
 _PATHS = 6
 _APART_SECONDS = 0.003
 _TAPS, _BEFORE = 64, 8
-# A peak is believed where sound at its lag explains a fifth of the wet one, or half of the windows have it too.
-_BELIEVED_SHARE = 0.2
+# A peak is believed where sound at its lag explains a fifth of the wet one, or half of the windows have it too; but
+# not for windows alone: two recordings of one converter share its idle tones.
+_BELIEVED_SHARE, _LEAST_SHARE = 0.2, 0.03
 _BELIEVED_WINDOWS = 0.5
 _WINDOW_SECONDS = 0.25
 _REACH_SECONDS = 0.02
@@ -88,7 +89,7 @@ def find_alignment(dry: NDArray[np.floating], wet: NDArray[np.floating], sample_
     return Alignment(
         lag=round(exact) if abs(exact - lag) <= 1 else lag,
         exact=exact,
-        trusted=share >= _BELIEVED_SHARE or (len(times) > 1 and agreement >= _BELIEVED_WINDOWS),
+        trusted=share >= _BELIEVED_SHARE or (share >= _LEAST_SHARE and agreement >= _BELIEVED_WINDOWS),
         negative=bool(correlation[longest + lag] < 0),
         drift_ppm=slope * 1e6,
         drift_samples=slope * length,

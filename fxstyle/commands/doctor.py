@@ -1,4 +1,4 @@
-"""``fxstyle doctor``: what is wrong with a plugin, and which of its controls sound can tell apart."""
+"""``fxstyle doctor``: what is wrong with a plugin or a pair of recordings, and which controls sound can tell apart."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from fxstyle.effects.spec import EffectSpec
 
 app = typer.Typer(
-    help="Examine effects: what is wrong with one, and what its controls do.",
+    help="Examine effects and recordings of them: what is wrong with one, and what an effect's controls do.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
@@ -167,6 +167,41 @@ def study_identifiability(
     write_text(table, pages.table(studies))
     write_text(out, pages.page(studies, origin, table.name))
     print(f"Wrote {out} and {table}: {len(studies)} effects on {len(sounds)} recordings")
+
+
+@app.command("pair")
+def examine_recordings(
+    dry: Annotated[Path, typer.Argument(metavar="DRY", help="What went into the effect.")],
+    wet: Annotated[Path, typer.Argument(metavar="WET", help="What came out of it.")],
+    out: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Write the repaired pair: dry.wav and wet.wav, 32-bit float.")
+    ] = None,
+    lag: Annotated[
+        int | None, typer.Option(metavar="SAMPLES", help="By how much WET is late, where that is known.")
+    ] = None,
+    invert: Annotated[bool, typer.Option("--invert", help="Turn a WET that is upside down.")] = False,
+    remove_dc: Annotated[bool, typer.Option("--remove-dc", help="Take the offset of WET away.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that are already there.")] = False,
+) -> None:
+    """Examine a dry and a wet recording before training; exit code 2 says that nothing can be learnt from them.
+
+    Lag, channels and lengths are repaired, in what --out writes and wherever such a pair is used; the rest is told.
+    """
+    from fxstyle.audio.files import read_audio
+    from fxstyle.doctor import pair, pair_tables
+
+    if out is not None:
+        pair_tables.check_folder(out, overwrite)
+    (dry_sound, dry_rate), (wet_sound, wet_rate) = read_audio(dry), read_audio(wet)
+    names = (dry.name, wet.name) if dry.name != wet.name else (str(dry), str(wet))
+    examination = pair.examine_pair(
+        dry_sound, wet_sound, dry_rate, wet_rate, names, lag, invert=invert, remove_dc=remove_dc
+    )
+    pair_tables.print_pair(examination)
+    pair.require_sound(examination)
+    if out is not None:
+        files = pair_tables.write_pair(examination, out)
+        print(f"Wrote {files[0]} and {files[1]}")
 
 
 def _members(names: list[str]) -> list[EffectSpec]:
