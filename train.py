@@ -30,6 +30,9 @@ def main(config: DictConfig) -> float:
 
     run_folder = Path(HydraConfig.get().runtime.output_dir)
     folder.refuse_taken(run_folder, config)
+    if (reached := folder.finished(run_folder, config)) is not None:
+        log.info("%s: finished already, after %d epochs", run_folder, reached["epochs"])
+        return fit.objective(reached)
     encoder_weights = pretrained.adopt_encoder(config)
     experiment = build.build_experiment(config, guards.local_ranks(config))
     pretrained.load_encoder(experiment.task, encoder_weights)

@@ -44,6 +44,9 @@ def build_pairs(config: DictConfig, ranks: int = 1) -> PairSet:
         if isinstance(options.get("level"), dict):
             check_arguments(Level, options["level"], "data.level")
             options["level"] = Level(**options["level"])
+        if "root" not in wanted:
+            # Only there so that other keys can refer to it.
+            options.pop("root", None)
         if "sample_rate" in wanted:
             options["sample_rate"] = config.sample_rate
         check_arguments(KINDS[kind], options, "data")

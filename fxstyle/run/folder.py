@@ -91,6 +91,25 @@ def refuse_taken(folder: Path, config: DictConfig) -> None:
             )
 
 
+def finished(folder: Path, config: DictConfig) -> dict[str, Any] | None:
+    """What a run of this folder and config has reached when it came to its end; ``None`` where it has more to do.
+
+    So a sweep that was broken off goes on by its own command: ``ckpt=auto`` skips what is done.
+    """
+    if config.ckpt != "auto":
+        return None
+    try:
+        values = json.loads((folder / METRICS).read_text(encoding="utf-8"))
+        before = OmegaConf.to_container(OmegaConf.load(folder / CONFIG))
+    except (OSError, ValueError, YAMLError):
+        return None
+    now = OmegaConf.to_container(config, resolve=True)
+    assert isinstance(now, dict)
+    if not isinstance(before, dict) or before | {"ckpt": None} != now | {"ckpt": None}:
+        return None
+    return values if values.get("stopped_by") in ("max_epochs", "max_steps", "early_stopping") else None
+
+
 def write_metrics(folder: Path, values: Mapping[str, Any]) -> None:
     """Write ``metrics.json``; NaN becomes null, which JSON can hold."""
     clean = {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in values.items()}

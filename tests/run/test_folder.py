@@ -169,3 +169,17 @@ def test_another_model_is_not_resumed(tmp_path: Path, change: dict[str, Any], ke
     run_folder.start_run(tmp_path, TRAINED, [])
     with pytest.raises(InputError, match=f"was made with another {key}"):
         run_folder.refuse_taken(tmp_path, OmegaConf.merge(TRAINED, {"ckpt": "auto"}, change))
+
+
+def test_what_is_finished_is_known_by_its_config_and_its_end(tmp_path: Path) -> None:
+    again = OmegaConf.merge(TRAINED, {"ckpt": "auto"})
+    assert run_folder.finished(tmp_path, again) is None
+    run_folder.start_run(tmp_path, TRAINED, [])
+    assert run_folder.finished(tmp_path, again) is None
+    for stopped_by, done in (("interrupted", False), ("max_epochs", True), ("early_stopping", True)):
+        run_folder.write_metrics(tmp_path, {"epochs": 2, "stopped_by": stopped_by})
+        assert (run_folder.finished(tmp_path, again) is not None) is done
+    assert run_folder.finished(tmp_path, TRAINED) is None
+    assert run_folder.finished(tmp_path, OmegaConf.merge(again, {"seed": 5})) is None
+    (tmp_path / "metrics.json").write_text("{")
+    assert run_folder.finished(tmp_path, again) is None
