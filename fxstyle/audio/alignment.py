@@ -14,6 +14,7 @@ LONGEST_LAG_SECONDS = 1.0
 
 _CHUNK = 1 << 18
 _MOST_CHUNKS = 16
+_COMPARED = 1 << 20
 # Sounds that are cut out of longer ones begin and end with steps, and all frequencies of these steps agree on lag 0.
 _FADE = 2048
 # Where the dry sound has nothing (above what an MP3 or another rate left), the phase is that of rounding errors.
@@ -75,21 +76,26 @@ def find_alignment(dry: NDArray[np.floating], wet: NDArray[np.floating], sample_
     longest = min(round(LONGEST_LAG_SECONDS * sample_rate), max(min(len(dry), len(wet)) // 2, 1))
     correlation = phase_correlation(dry, wet, longest)
     # Differences balance bass and treble: the loudest partial of a note explains copies at any delay.
-    sharp = np.diff(dry.astype(np.float64)), np.diff(wet.astype(np.float64))
+    length = min(len(dry), len(wet))
+    part = slice(max(length - _COMPARED, 0) // 2, max(length - _COMPARED, 0) // 2 + _COMPARED)
+    sharp = np.diff(dry[part].astype(np.float64)), np.diff(wet[part].astype(np.float64))
     lag = _direct(correlation, *sharp, round(_APART_SECONDS * sample_rate))
     share = explained(*sharp, np.arange(lag - _BEFORE, lag - _BEFORE + _TAPS))
     times, lags = _window_lags(dry, wet, lag, sample_rate)
-    slope, middle, agreement = _line(times, lags, float(lag))
-    length = min(len(dry), len(wet))
+    slope, start, agreement = _line(times, lags, float(lag))
+    if not slope and agreement < _BELIEVED_WINDOWS:
+        # What drifts has no one peak, and the highest one may lie so far off that windows find a period of the tone.
+        again = _line(*_window_lags(dry, wet, round(float(np.median(lags))), sample_rate), float(lag))
+        slope, start, agreement = again if again[0] else (slope, start, agreement)
     if slope:
-        exact = middle + slope * (length / 2)
+        exact = start + slope * (length / 2)
         lag = round(exact)
     else:
         exact = lag + _peak_offset(correlation, longest + lag)
     return Alignment(
         lag=round(exact) if abs(exact - lag) <= 1 else lag,
         exact=exact,
-        trusted=share >= _BELIEVED_SHARE or (share >= _LEAST_SHARE and agreement >= _BELIEVED_WINDOWS),
+        trusted=share >= _BELIEVED_SHARE or (agreement >= _BELIEVED_WINDOWS and (share >= _LEAST_SHARE or slope != 0)),
         negative=bool(correlation[longest + lag] < 0),
         drift_ppm=slope * 1e6,
         drift_samples=slope * length,

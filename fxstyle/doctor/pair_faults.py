@@ -111,7 +111,7 @@ def resolution(sound: NDArray[np.float32], name: str) -> PairFinding:
         return PairFinding("resolution", "warn", sentence)
     if not whole:
         return PairFinding("resolution", "ok", f"{name} has the resolution of 32-bit floating point.")
-    error = 4.0**-fraction_bits / 12 / power
+    error = 4.0**-fraction_bits / 12 * float(np.mean(wave != 0)) / power
     sentence = f"{name} has {fraction_bits + 1} bits, whose rounding is an ESR of {error:.0e}"
     if error < WARNED_ROUNDING:
         return PairFinding("resolution", "ok", f"{sentence}.")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from scipy.signal import oaconvolve
 
@@ -16,8 +15,9 @@ WARNED_NOISE = 1e-3
 
 _FRAME_SECONDS = 0.05
 _LEAST_FRAMES = 4
-_CALM = 0.2
-_NOTHING_DB = -150.0
+_NOTHING_DB = -120.0
+_NEIGHBOURS = 20
+_NOISY = 0.35
 _TAPS = 64
 _QUIET = 10 ** (-50 / 20)
 _LEAST_HUM_SECONDS = 0.4
@@ -43,8 +43,8 @@ def noise_floor(
 ) -> tuple[float, PairFinding]:
     """Level of the noise of a wet recording, where the dry one is quiet.
 
-    What a short filter makes of the dry sound there is no noise: overdrive lifts the ends of notes. Of the rest the
-    calmest moments of each frequency count, since echoes are none either.
+    What a short filter makes of the dry sound there is no noise: overdrive lifts the ends of notes. Nor are tones,
+    which are echoes, reverberation or hum. Of the rest the calmest quarter counts.
 
     Args:
         dry: ``(1, samples)``.
@@ -54,7 +54,7 @@ def noise_floor(
         name: What the finding calls the wet sound.
 
     Returns:
-        The level in dBFS RMS, ``nan`` where there is no quiet passage, and the finding.
+        The level in dBFS RMS, ``nan`` where no noise can be measured, and the finding.
     """
     frame = round(_FRAME_SECONDS * sample_rate)
     one, two = (sound[0, quiet[0] : quiet[1]].astype(np.float64) for sound in (dry, wet))
@@ -62,10 +62,16 @@ def noise_floor(
         sentence = "The dry sound is nowhere quiet: leave a second of silence in a recording to have noise measured."
         return float("nan"), PairFinding("noise", "ok", sentence)
     rest = two - oaconvolve(one, fit_filter(one, two, _TAPS))[: len(two)]
-    floor = _steady_level(rest, frame)
+    floor = float(np.quantile(_frame_levels(rest - rest.mean(), frame), 0.25))
     share = floor**2 / float(np.mean(wet.astype(np.float64) ** 2))
     if to_db(floor) < _NOTHING_DB:
         return float("-inf"), PairFinding("noise", "ok", f"{name} has no noise where the dry sound is quiet.")
+    if _flatness(rest) < _NOISY:
+        sentence = (
+            f"What {name} holds where the dry sound is quiet, {to_db(floor):.0f} dBFS, is rather echo or tone than "
+            "noise."
+        )
+        return float("nan"), PairFinding("noise", "ok", sentence)
     level = f"The noise floor of {name} lies at {to_db(floor):.0f} dBFS, an ESR of {share:.0e}"
     if share < WARNED_NOISE:
         return to_db(floor), PairFinding("noise", "ok", f"{level}.")
@@ -112,17 +118,15 @@ def _hum_level(passage: NDArray[np.float64], sample_rate: int, mains: float) -> 
     return float(np.sqrt(np.sum(np.square(found)))) if len(found) > 1 else 0.0
 
 
-def _steady_level(wave: NDArray[np.float64], length: int) -> float:
-    """RMS level of what is there all the time: the calmest fifth of each frequency, taken for that of a noise.
+def _flatness(wave: NDArray[np.float64]) -> float:
+    """Geometric over arithmetic mean of the power of neighbouring frequencies: 0.56 for a noise, near 0 for tones.
 
-    Source: Martin 2001 (noise power by minimum statistics).
+    What tones leave of an echo or a reverberation lies in few frequencies, however long it rings.
     """
-    frames = sliding_window_view(wave, length)[:: length // 2]
-    window = np.hanning(length)
-    power = np.abs(np.fft.rfft(frames * window)) ** 2
-    # The power of a noise in one bin is exponentially distributed: a fifth of it lies below this part of the mean.
-    calm = np.quantile(power, _CALM, axis=0) / -np.log(1 - _CALM)
-    return float(np.sqrt(2 * np.sum(calm[1:]) / (length * np.sum(window**2))))
+    power = np.abs(np.fft.rfft((wave - wave.mean()) * np.hanning(len(wave)))) ** 2
+    groups = power[1 : 1 + (len(power) - 1) // _NEIGHBOURS * _NEIGHBOURS].reshape(-1, _NEIGHBOURS)
+    geometric = np.exp(np.log(groups + np.finfo(np.float64).tiny).mean(axis=1))
+    return float(geometric.sum() / max(groups.mean(axis=1).sum(), np.finfo(np.float64).tiny))
 
 
 def _frame_levels(wave: NDArray[np.floating], length: int) -> NDArray[np.float64]:
