@@ -85,7 +85,7 @@ class SettingErrors(Metric):
                 f"{tuple(setting.shape)} and {None if mask is None else tuple(mask.shape)}"
             )
         counts = torch.ones_like(target[:, :1], dtype=torch.bool) if mask is None else mask.bool()[:, None]
-        sounds = (sound.detach().to(torch.float64) for sound in (prediction, target, dry))
+        sounds = (sound.to(torch.float64) for sound in (prediction, target, dry))
         output, wet, before = (torch.where(counts, sound, 0.0) for sound in sounds)
         difference = output - wet
         sums = {

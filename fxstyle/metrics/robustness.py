@@ -37,6 +37,7 @@ def robustness(render: Render, sample_rate: int, seconds: float = SECONDS) -> di
     quarter = samples // 4
     repeated = np.arange(samples) % sample_rate
     second = np.random.default_rng(0).standard_normal(sample_rate)
+    second -= second.mean()
     loud = (from_db(LOUD_DB) / np.abs(second).max() * second).astype(np.float32)[repeated]
     inputs = {
         "loud": loud,

@@ -57,6 +57,17 @@ def test_what_is_linear_or_stays_below_half_the_rate_has_none() -> None:
     assert aliasing_to_signal(shaped, RATE).total_db < -110
 
 
+def test_an_offset_does_not_count_even_where_it_drifts() -> None:
+    plain = aliasing_to_signal(clip, RATE)
+    found = aliasing_to_signal(lambda audio: clip(audio) + np.float32(0.5), RATE)
+    assert found.ratios_db == pytest.approx(plain.ratios_db, abs=0.01)
+
+    def drifting(audio: Sound) -> Sound:
+        return audio + np.linspace(0, 0.5, audio.shape[1], dtype=np.float32)
+
+    assert aliasing_to_signal(drifting, RATE).total_db < -90
+
+
 def test_noise_counts() -> None:
     noise = np.random.default_rng(0)
     found = aliasing_to_signal(

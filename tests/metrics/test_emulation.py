@@ -219,3 +219,6 @@ def test_level_in_silence_is_that_of_the_prediction_only_there() -> None:
     assert level_in_silence(dry, prediction, target, RATE) == pytest.approx(-40, abs=1e-4)
     prediction[:, 8000 + RATE // 10 - 1] = 1
     assert level_in_silence(dry, prediction, target, RATE) > -38
+    assert level_in_silence(target, prediction, dry, RATE) > -38
+    dry[:] = 1
+    assert np.isnan(level_in_silence(dry, prediction, target, RATE))

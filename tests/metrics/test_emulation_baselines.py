@@ -56,6 +56,12 @@ def test_sound_without_treble_has_a_filter_too() -> None:
     assert error_to_signal_ratio(apply_fir(np.float32(dry)[None], fit_fir([pair_of(dry, wet)])), wet[None]) < 1e-5
 
 
+def test_what_a_sound_does_not_tell_stays_small() -> None:
+    dry = np.zeros(100)
+    dry[-1] = 1
+    np.testing.assert_allclose(fit_fir([pair_of(dry, 0.5 * dry)], 8), [0.5, *np.zeros(7)], atol=1e-6)
+
+
 def test_arms_in_their_order() -> None:
     dry = noise(3000, 1)
     wet = np.tanh(20 * lfilter([0.5, 0.4, -0.2], [1], dry))
