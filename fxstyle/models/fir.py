@@ -8,11 +8,13 @@ import numpy as np
 import torch
 from scipy import fft, ndimage
 from torch import Tensor
+from torch.nn.functional import conv1d
 
 from fxstyle.data.pair import Pair
 from fxstyle.errors import InputError
 from fxstyle.models.emulator import ConditionedValues, Emulator, State
-from fxstyle.models.linear_identification import ENOUGH_SECONDS, assign, by_setting, excerpts, impulse_response
+from fxstyle.models.identification import by_setting, set_by_condition
+from fxstyle.models.linear_identification import ENOUGH_SECONDS, excerpts, impulse_response
 
 DIRECT_PRODUCTS = 1 << 22
 """Multiplications of a block up to which sums of products beat the FFT."""
@@ -28,6 +30,10 @@ def causal_convolve(past: Tensor, audio: Tensor, taps: Tensor) -> Tensor:
     """
     samples, length = audio.shape[-1], taps.shape[-1]
     heard = torch.cat([past, audio], dim=-1)
+    if torch.onnx.is_in_onnx_export():
+        # Graphs know no FFT: every item through every item's response, of which its own is kept.
+        crossed = conv1d(heard.unsqueeze(1), taps.flip(-1).unsqueeze(1))
+        return (crossed * torch.eye(len(taps), device=taps.device).unsqueeze(-1)).sum(1)
     if samples * length <= DIRECT_PRODUCTS and samples <= 64:
         windows = heard.unfold(-1, length, 1)
         return (windows @ taps.flip(-1).unsqueeze(-1)).squeeze(-1)
@@ -84,15 +90,17 @@ class FIRReverb(Emulator):
     @torch.no_grad()
     def identify(self, pairs: Sequence[Pair], sample_rate: int) -> None:
         """Take each setting's impulse response by least squares from its pairs."""
-        groups = by_setting(pairs)
-        responses = [
-            impulse_response(*excerpts(group, ENOUGH_SECONDS, sample_rate), self.receptive_field)
-            for _, group in groups
-        ]
-        conditions = [condition for condition, _ in groups]
+        groups = list(by_setting(pairs))
+        conditions = np.stack([condition for condition, _ in groups])
+        responses = np.stack(
+            [
+                impulse_response(*excerpts(group, ENOUGH_SECONDS, sample_rate), self.receptive_field)
+                for _, group in groups
+            ]
+        )
         # RMS over 10 ms of the loudest setting, never wholly silent.
-        power = np.max([ndimage.uniform_filter1d(r[1:] ** 2, round(0.01 * sample_rate) | 1) for r in responses], axis=0)
+        power = ndimage.uniform_filter1d(responses[:, 1:] ** 2, round(0.01 * sample_rate) | 1, axis=1).max(axis=0)
         envelope = np.sqrt(power.clip(1e-6 * power.max() + 1e-20))
-        self.envelope.copy_(torch.as_tensor(envelope))
-        assign(self.direct, conditions, [response[:1] for response in responses])
-        assign(self.tail, conditions, [response[1:] / envelope for response in responses])
+        self.envelope.copy_(torch.from_numpy(envelope))
+        set_by_condition(self.direct, conditions, torch.from_numpy(responses[:, :1]))
+        set_by_condition(self.tail, conditions, torch.from_numpy(responses[:, 1:] / envelope))

@@ -5,55 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from scipy import fft
 
 from fxstyle.data.pair import Pair
 from fxstyle.errors import InputError
-from fxstyle.models.emulator import ConditionedValues
 
 Floats = NDArray[np.float64]
 ROUNDS = 3
 """Times that the noise is estimated from what the response before leaves over."""
-ENOUGH_SECONDS = 120.0
+ENOUGH_SECONDS = 90.0
 """Audio a setting is identified from; beyond it the starts of its recordings are taken, equally long."""
-
-
-def by_setting(pairs: Sequence[Pair]) -> list[tuple[NDArray[np.float32], list[Pair]]]:
-    """Pairs grouped by setting, each group with its condition ``(conditions,)``.
-
-    Raises:
-        InputError: There are none.
-    """
-    if not pairs:
-        raise InputError("a model was to be identified without training pairs: give it some with split=train")
-    groups: dict[int, list[Pair]] = {}
-    for pair in pairs:
-        groups.setdefault(pair.setting, []).append(pair)
-    return [(group[0].condition, group) for _, group in sorted(groups.items())]
-
-
-@torch.no_grad()
-def assign(values: ConditionedValues, conditions: Sequence[NDArray[np.float32]], targets: Sequence[Floats]) -> None:
-    """Set values to targets ``(values,)`` at some conditions, as near as they can be and with the smallest slopes.
-
-    One-hot conditions, and knobs with fewer settings than knobs, take the targets as they are. Settings without pairs
-    get the mean of those with pairs.
-    """
-    mean = np.mean(targets, axis=0)
-    slope = np.zeros(values.slope.shape)
-    if len(slope):
-        if np.isin(conditions, (0, 1)).all() and (np.sum(conditions, axis=1) == 1).all():
-            for condition, target in zip(conditions, targets, strict=True):
-                slope[int(np.argmax(condition))] = target - mean
-        else:
-            known = np.stack(conditions).astype(np.float64)
-            centre = known.mean(axis=0)
-            slope = np.linalg.pinv(known - centre) @ (np.stack(targets) - mean)
-            mean = mean - centre @ slope
-    values.base.copy_(torch.as_tensor(mean, dtype=torch.float32))
-    values.slope.copy_(torch.as_tensor(slope, dtype=torch.float32))
 
 
 def excerpts(pairs: Sequence[Pair], seconds: float, sample_rate: int) -> tuple[list[Floats], list[Floats]]:
@@ -78,7 +40,7 @@ def excerpts(pairs: Sequence[Pair], seconds: float, sample_rate: int) -> tuple[l
     )
 
 
-def impulse_response(dry: Sequence[Floats], wet: Sequence[Floats], taps: int, steps: int = 25) -> Floats:
+def impulse_response(dry: Sequence[Floats], wet: Sequence[Floats], taps: int, steps: int = 12) -> Floats:
     """The response ``(taps,)`` with which dry sounds ``(samples,)`` come nearest to wet ones.
 
     It minimises the energy of ``wet - response * dry`` plus ``weight |response|^2`` over whole recordings, each after
