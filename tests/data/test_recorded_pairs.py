@@ -179,6 +179,15 @@ def test_files_that_cannot_be_used_are_named(tmp_path: Path, which: str, fault: 
     assert not doctor.asked
 
 
+def test_every_file_is_looked_at_before_the_doctor_begins(tmp_path: Path) -> None:
+    path = write_table(tmp_path / "pairs.csv", [row("a", "train"), row("b", "val"), row("c", "test")])
+    (tmp_path / "c_wet.wav").unlink()
+    doctor = Doctor()
+    with pytest.raises(InputError, match=r"c_wet\.wav does not exist"):
+        RecordedPairs(pairs=str(path)).load(doctor)
+    assert not doctor.asked
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
