@@ -63,15 +63,15 @@ class _WaveNet:
         hidden = dry = heard[:, None]
         head = np.zeros((1, 1, 1), np.float32)
         for array, rechannel, layers, (head_weight, head_bias) in self._arrays:
-            hidden = np.einsum("oi,bin->bon", rechannel, hidden)
+            hidden = rechannel @ hidden
             for dilation, (taps, bias, mixer, mix, mix_bias) in zip(array.dilations, layers, strict=True):
                 inner = _convolved(hidden, taps, dilation) + bias[:, None]
                 length = inner.shape[-1]
                 inner = inner + mixer[:, None] * dry[..., dry.shape[-1] - length :]
                 output = _activated(array, inner)
                 head = head[..., -length:] + output
-                hidden = hidden[..., -length:] + np.einsum("oi,bin->bon", mix, output) + mix_bias[:, None]
-            head = np.einsum("oi,bin->bon", head_weight, head) + head_bias[:, None]
+                hidden = hidden[..., -length:] + mix @ output + mix_bias[:, None]
+            head = head_weight @ head + head_bias[:, None]
         return (self._scale * head)[:, 0, -block.shape[1] :].astype(np.float32)
 
 
@@ -98,10 +98,7 @@ def _convolved(audio: Floats, taps: Floats, dilation: int) -> Floats:
     """``(batch, inputs, samples)`` by ``(outputs, inputs, kernel)``, where all taps have input."""
     kernel = taps.shape[-1]
     length = audio.shape[-1] - (kernel - 1) * dilation
-    parts = [
-        np.einsum("oi,bin->bon", taps[..., tap], audio[..., tap * dilation : tap * dilation + length])
-        for tap in range(kernel)
-    ]
+    parts = [taps[..., tap] @ audio[..., tap * dilation : tap * dilation + length] for tap in range(kernel)]
     return np.sum(parts, axis=0, dtype=np.float32)
 
 

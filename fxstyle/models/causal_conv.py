@@ -35,8 +35,14 @@ class CausalConv1d(nn.Conv1d):
         return (self.kernel_size[0] - 1) * self.dilation[0]
 
     def forward(self, audio: Tensor) -> Tensor:
-        """Outputs where all taps have input: ``(batch, inputs, 1, memory + samples)`` to ``(batch, outputs, 1,
-        samples)``."""
+        """Outputs where all taps have input.
+
+        Args:
+            audio: ``(batch, inputs, 1, memory + samples)``.
+
+        Returns:
+            ``(batch, outputs, 1, samples)``.
+        """
         audio = audio.contiguous(memory_format=torch.channels_last)
         output = F.conv2d(audio, self.weight[:, :, None], self.bias, dilation=(1, self.dilation[0]))
         # From one channel, torch does not know which order is meant.

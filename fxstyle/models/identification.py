@@ -100,6 +100,8 @@ def search(
     high: Sequence[float],
     evaluations: int,
     rng: np.random.Generator,
+    near: Tensor | None = None,
+    spread: float = 0.15,
 ) -> Tensor:
     """Least value of an objective within bounds: random points, then CMA-ES around the best two.
 
@@ -109,6 +111,8 @@ def search(
         high: ``(values,)``.
         evaluations: Of the objective.
         rng: Draws everything random.
+        near: Values ``(values,)`` to begin at, instead of random points.
+        spread: First standard deviation, in parts of the ranges.
 
     Returns:
         The best values met, ``(values,)``, float64.
@@ -124,17 +128,20 @@ def search(
             value = float(objective(torch.from_numpy(bottom + width * position)))
             return value if np.isfinite(value) else 1e9
 
-        points = rng.random((max(evaluations // 5, 1), len(bottom)))
+        if near is None:
+            points = rng.random((max(evaluations // 5, 1), len(bottom)))
+        else:
+            points = ((near.numpy() - bottom) / width).clip(0.0, 1.0)[None]
         scores = np.array([score(point) for point in points])
         starts = points[scores.argsort()[:2]]
         best, best_score = points[scores.argmin()], float(scores.min())
         for start in starts:
             strategy = CMAEvolutionStrategy(
                 start.clip(0.01, 0.99),
-                0.15,
+                spread,
                 {
                     "bounds": [0.0, 1.0],
-                    "maxfevals": (evaluations - len(points)) // 2,
+                    "maxfevals": (evaluations - len(points)) // len(starts),
                     "randn": lambda *shape: rng.standard_normal(shape),
                     "seed": np.nan,
                     "tolfun": 1e-6,

@@ -9,14 +9,16 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.signal import lfilter
 from torch import Tensor, nn
-from torch.nn.functional import conv1d, pad
 
 from fxstyle.data.pair import Pair
 from fxstyle.models.emulator import ConditionedValues
 from fxstyle.models.path_filter import PathFilter
 
 Floats = NDArray[np.float64]
+
+_EMPHASIS = 0.95
 
 
 @dataclass(frozen=True)
@@ -118,11 +120,18 @@ def fit_paths(dry: PathFilter, wet: PathFilter, effect: Tensor, sounds: Excerpts
 
 
 def _shelved(responses: Tensor, audio: Tensor) -> Tensor:
-    """``(bands, batch, samples)``."""
-    if responses.shape[1] == 1:
-        return responses[:, :, None] * audio[None]
-    padded = pad(audio, (responses.shape[1] - 1, 0))
-    return conv1d(padded[:, None], responses.flip(1)[:, None]).transpose(0, 1)
+    """``(bands, batch, samples)``; the low-passes as recursions, which is faster than their responses."""
+    bands = [audio]
+    for response in responses[1:].double().numpy():
+        pole = response[1] / response[0]
+        bands.append(torch.from_numpy(lfilter([1.0 - pole], [1.0, -pole], audio.double().numpy())).float())
+    return torch.stack(bands)
+
+
+def bright_error(left: Tensor, wet: Tensor) -> float:
+    """Error-to-signal ratio of what is left of ``wet`` after pre-emphasis, both ``(excerpts, samples)``."""
+    emphasised = [sound[:, 1:] - _EMPHASIS * sound[:, :-1] for sound in (left, wet)]
+    return float(emphasised[0].square().sum() / emphasised[1].square().sum().clamp_min(1e-12))
 
 
 def flat_values(modules: Sequence[ConditionedValues]) -> Floats:

@@ -86,6 +86,7 @@ class TCN(ConvolutionalEmulator):
         if self.film is not None:
             films = self.film(condition).view(len(audio), len(self.layers), 2, -1, 1, 1)
         for at, layer in enumerate(self.layers):
+            assert isinstance(layer, CausalConv1d)
             inner = convolve(layer, hidden)
             if films is not None:
                 inner = inner * (1.0 + films[:, at, 0]) + films[:, at, 1]

@@ -36,12 +36,14 @@ class WaveNetLayer(nn.Module):
         self.one_by_one = CausalConv1d(channels, channels)
         self.gated = gated
 
-    def forward(self, hidden: Tensor, dry: Tensor, shift: Tensor | None, convolve: Convolve) -> tuple[Tensor, Tensor]:
-        """What goes to the next layer and what goes to the head; ``shift`` is what the condition adds."""
+    def forward(
+        self, hidden: Tensor, dry: Tensor, condition: Tensor | None, convolve: Convolve
+    ) -> tuple[Tensor, Tensor]:
+        """What goes to the next layer and what goes to the head."""
         # The first column of the mixer as one multiplication: as a convolution it would take a fifth of all time.
         inner = torch.addcmul(convolve(self.conv, hidden), dry, self.input_mixer.weight[None, :, :1])
-        if shift is not None:
-            inner = inner + shift
+        if condition is not None:
+            inner = inner + self.shift(condition)
         if self.gated:
             value, gate = inner.chunk(2, dim=1)
             output = self.activation(value) * torch.sigmoid(gate)
@@ -94,15 +96,15 @@ class WaveNetArray(nn.Module):
         """What goes to the head and what goes to the next array."""
         hidden = self.rechannel(hidden)
         for layer in self.layers:
-            shift = None if condition is None else layer.shift(condition)
-            hidden, output = layer(hidden, dry, shift, convolve)
+            hidden, output = layer(hidden, dry, condition, convolve)
             head = output if head is None else head + output
         return self.head_rechannel(head), hidden
 
 
 class WaveNet(ConvolutionalEmulator):
-    """Arrays of dilated causal convolutions in the shape of neural-amp-modeler (Atkinson, https://www.neuralampmodeler.com)
-    after van den Oord et al., "WaveNet", 2016.
+    """Arrays of dilated causal convolutions, to the last weight as neural-amp-modeler has them.
+
+    After van den Oord et al., "WaveNet", 2016, and Atkinson, https://www.neuralampmodeler.com.
 
     The condition comes in beside the dry sound, through each layer's input mixer. At a fixed condition that is a
     constant, so :meth:`fold` gives a net of that setting alone, which such a player can load. A player's file lists all
@@ -135,7 +137,7 @@ class WaveNet(ConvolutionalEmulator):
         super().__init__()
         if not channels or len(channels) != len(dilations):
             raise InputError(
-                f"model.channels names {len(channels)} arrays and model.dilations {len(dilations)}: name as many in both."
+                f"model.channels has {len(channels)} arrays and model.dilations {len(dilations)}: give both as many."
             )
         if activation not in _ACTIVATIONS:
             raise InputError(f"model.activation is {activation!r}; choose one of {', '.join(_ACTIVATIONS)}.")
@@ -157,19 +159,23 @@ class WaveNet(ConvolutionalEmulator):
                 dilations=steps,
                 activation=activation,
                 gated=gated,
-                head_bias=size_in is inputs[-1],
+                head_bias=place == len(self.channels) - 1,
             )
-            for size_in, size, size_out, steps in zip(inputs, self.channels, outputs, self.dilations, strict=True)
+            for place, (size_in, size, size_out, steps) in enumerate(
+                zip(inputs, self.channels, outputs, self.dilations, strict=True)
+            )
         )
         self.head_scale: Tensor
         self.register_buffer("head_scale", torch.tensor(float(head_scale)))
-        self.receptive_field = field_of([layer.conv for array in self.arrays for layer in array.layers])
+        self.receptive_field = field_of([layer.conv for _, layer in self._layers()])
 
     def network(self, audio: Tensor, condition: Tensor | None, convolve: Convolve) -> Tensor:
         """See :class:`ConvolutionalEmulator`."""
-        hidden, head = audio, None
+        hidden = audio
+        head: Tensor | None = None
         for array in self.arrays:
             head, hidden = array(hidden, audio, condition if self.conditions else None, head, convolve)
+        assert head is not None
         return self.head_scale * head
 
     @torch.no_grad()
@@ -178,13 +184,13 @@ class WaveNet(ConvolutionalEmulator):
         folded = WaveNet(
             self.channels, self.dilations, self.kernel, self.activation, self.gated, float(self.head_scale)
         ).to(self.device)
-        values = {}
-        for name, value in self.state_dict().items():
-            values[name] = value[:, :1] if name.endswith("input_mixer.weight") else value
-        for array_at, array in enumerate(self.arrays):
-            for at, layer in enumerate(array.layers):
-                name = f"arrays.{array_at}.layers.{at}.conv.bias"
-                values[name] = values[name] + layer.shift(condition[None].to(self.device))[0, :, 0, 0]
+        values = {
+            name: value[:, :1] if name.endswith("input_mixer.weight") else value
+            for name, value in self.state_dict().items()
+        }
+        for name, layer in self._layers():
+            shift = layer.shift(condition[None].to(self.device))[0, :, 0, 0]
+            values[f"{name}.conv.bias"] = values[f"{name}.conv.bias"] + shift
         folded.load_state_dict(values)
         return folded.train(self.training)
 
@@ -192,3 +198,6 @@ class WaveNet(ConvolutionalEmulator):
     def weights(self) -> Tensor:
         """All numbers in the order of a player's file, ``(numbers,)``."""
         return torch.cat([value.flatten() for value in (*self.parameters(), self.head_scale)])
+
+    def _layers(self) -> list[tuple[str, WaveNetLayer]]:
+        return [(name, layer) for name, layer in self.named_modules() if isinstance(layer, WaveNetLayer)]

@@ -77,7 +77,8 @@ def _rendered(config: DictConfig, options: dict[str, Any], ranks: int) -> PairSe
 
 
 def _module_options() -> set[str]:
-    return set(inspect.signature(PairDataModule).parameters)
+    """Keys of ``data`` that are the DataModule's; ``pairs`` is a table there, and recordings in memory here."""
+    return set(inspect.signature(PairDataModule).parameters) - {"pairs", "seed"}
 
 
 def build_pair_data(config: DictConfig, pairs: PairSet, context: int) -> PairDataModule:

@@ -18,6 +18,8 @@ from fxstyle.audio.generate import generate_files
 from fxstyle.errors import InputError
 from fxstyle.run import build, guards, tracking
 from fxstyle.run.conf import CONF
+from fxstyle.tasks.emulation import Emulation
+from tests.configs import emulation
 from tests.programs import CPU, FEW, SHORT, SMALL, composed
 
 FILES = sorted(Path(CONF).rglob("*.yaml"))
@@ -63,6 +65,11 @@ def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("recordings")
     assert len(list(generate_files(folder, 4, 1.5, 24000))) == 4
     return folder
+
+
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return emulation.write_pairs(tmp_path_factory.mktemp("pairs"))
 
 
 STYLE = ("style_transfer", "controller", "controller_vae", "controller_grant", "style", "style_grant", "pairs")
@@ -116,6 +123,8 @@ def plugin_asked(path: Path) -> list[str]:
 
 def step(task: Any, data: Any, trainer: pl.Trainer) -> float:
     """One training step on the first batch of the first epoch; gives the loss."""
+    if isinstance(task, Emulation):
+        return emulation.step(task, data, trainer)
     batch = next(iter(data.train_dataloader()))
     task.trainer = trainer
     task.log = lambda *arguments, **options: None
@@ -136,8 +145,9 @@ def step(task: Any, data: Any, trainer: pl.Trainer) -> float:
 
 
 @pytest.mark.parametrize("path", marked(TRAINED))
-def test_every_config_composes_builds_and_steps(path: Path, recordings: Path, tmp_path: Path) -> None:
-    config = composed("train", overrides_of(path, recordings), tmp_path)
+def test_every_config_composes_builds_and_steps(path: Path, recordings: Path, pairs: Path, tmp_path: Path) -> None:
+    made = emulation.overrides(path, pairs) if emulation.is_emulation(path) else overrides_of(path, recordings)
+    config = composed("train", made, tmp_path)
     guards.check_config(config)
     experiment = build.build_experiment(config, guards.local_ranks(config))
     callbacks = build.build_callbacks(config)
@@ -180,6 +190,11 @@ def test_every_hydra_config_composes(path: Path, tmp_path: Path) -> None:
     assert config.task.name == "representation"
 
 
+def filled(command: list[str], recordings: Path) -> list[str]:
+    """A command with the arguments that a person gives."""
+    return [re.sub("RECORDINGS|PAIRS$|RUNS$", str(recordings), word) for word in command if word != "--multirun"]
+
+
 def commands(path: Path, program: str = "train") -> list[list[str]]:
     """The commands of a program in a file's comments."""
     lines = [line.lstrip("# ").strip() for line in path.read_text().splitlines() if line.startswith("#")]
@@ -199,10 +214,10 @@ def test_experiments_begin_with_their_command(path: Path, tmp_path: Path) -> Non
 @pytest.mark.parametrize("path", marked([path for path in SECTIONS if commands(path)]))
 def test_commands_in_comments_compose(path: Path, recordings: Path, tmp_path: Path) -> None:
     for command in commands(path):
-        assert choice(path) in command
+        assert choice(path) in command or path.stem == "segments"
         if command == [choice(path)]:
             continue  # as above
-        config = composed("train", [word.replace("RECORDINGS", str(recordings)) for word in command], tmp_path)
+        config = composed("train", filled(command, recordings), tmp_path)
         if config.trainer.accelerator != "gpu":
             guards.check_config(config)
 
@@ -212,7 +227,7 @@ def test_commands_in_comments_compose(path: Path, recordings: Path, tmp_path: Pa
 def test_commands_of_evaluations_compose(path: Path, recordings: Path, tmp_path: Path) -> None:
     for command in commands(path, "evaluate"):
         assert choice(path) in command
-        given = [word.replace("RECORDINGS", str(recordings)) for word in command]
+        given = filled(command, recordings)
         guards.check_evaluation(composed("evaluate", given, tmp_path))
 
 
