@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
+from fxstyle.errors import InputError
 from fxstyle.export.emulation import TrainedEmulator
-from fxstyle.export.nam_file import NamFile, NamWaveNet, read_nam
+from fxstyle.export.nam_file import NamFile, NamLSTM, NamWaveNet, read_nam
 from fxstyle.models.emulator import Emulator
+from fxstyle.models.recurrent import Recurrent
 from fxstyle.models.wavenet import WaveNet
 
 
@@ -41,22 +45,55 @@ def load_nam(path: Path) -> TrainedEmulator:
 
 @torch.no_grad()
 def _model(file: NamFile, path: Path) -> Emulator:
-    assert isinstance(file.architecture, NamWaveNet)
-    arrays = file.architecture.arrays
+    weights = torch.from_numpy(file.weights)
+    if isinstance(file.architecture, NamLSTM):
+        return _lstm(file.architecture, weights)
+    return _wavenet(file.architecture, weights, path)
+
+
+def _wavenet(net: NamWaveNet, weights: Tensor, path: Path) -> WaveNet:
+    arrays = net.arrays
     model = WaveNet(
         channels=[array.channels for array in arrays],
         dilations=[array.dilations for array in arrays],
         kernel=arrays[0].kernel,
         activation=arrays[0].activation,
         gated=arrays[0].gated,
-        head_scale=float(file.weights[-1]),
+        head_scale=float(weights[-1]),
     )
-    weights = torch.from_numpy(file.weights)
+    parameters = dict(model.named_parameters())
+    for number, array in enumerate(arrays):
+        # Our own nets have this bias where theirs usually do: in the last array.
+        bias = f"arrays.{number}.head_rechannel.bias"
+        if array.head_bias and bias not in parameters:
+            raise InputError(f"{path} adds a constant between its arrays, which no usual WaveNet does: not imported")
+        if not array.head_bias and bias in parameters:
+            parameters.pop(bias).zero_()
     at = 0
-    for name, parameter in model.named_parameters():
-        if name.endswith("head_rechannel.bias") and not arrays[int(name.split(".")[1])].head_bias:
-            parameter.zero_()
-            continue
+    for parameter in parameters.values():
         parameter.copy_(weights[at : at + parameter.numel()].view_as(parameter))
         at += parameter.numel()
+    return model
+
+
+def _lstm(net: NamLSTM, weights: Tensor) -> Recurrent:
+    model = Recurrent(cell="lstm", hidden=net.hidden, layers=net.layers, skip=False)
+    units, at = net.hidden, 0
+
+    def take(*shape: int) -> Tensor:
+        nonlocal at
+        at += math.prod(shape)
+        return weights[at - math.prod(shape) : at].view(shape)
+
+    for layer in range(net.layers):
+        inputs = 1 if layer == 0 else units
+        both = take(4 * units, inputs + units)
+        model.core.get_parameter(f"weight_ih_l{layer}").copy_(both[:, :inputs])
+        model.core.get_parameter(f"weight_hh_l{layer}").copy_(both[:, inputs:])
+        model.core.get_parameter(f"bias_ih_l{layer}").copy_(take(4 * units))
+        model.core.get_parameter(f"bias_hh_l{layer}").zero_()
+        model.initial_hidden[layer] = take(units)
+        model.initial_cell[layer] = take(units)
+    model.head.weight.copy_(take(1, units))
+    model.head.bias.copy_(take(1))
     return model

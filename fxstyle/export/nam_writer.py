@@ -21,8 +21,10 @@ from fxstyle.export.emulation import TrainedEmulator
 from fxstyle.export.nam_file import read_nam
 from fxstyle.export.nam_numpy import NamPlayer
 from fxstyle.export.player import TorchPlayer
+from fxstyle.export.settings import FixedCondition
 from fxstyle.export.verification import check_difference, largest_difference
 from fxstyle.models.emulator import Emulator
+from fxstyle.models.recurrent import Recurrent
 from fxstyle.models.wavenet import WaveNet
 from fxstyle.writing import replacing
 
@@ -70,17 +72,47 @@ def _described(emulation: TrainedEmulator) -> tuple[str, dict[str, Any], NDArray
     if isinstance(model, WaveNet) and not model.conditions:
         weights = model.weights().cpu().numpy().astype(np.float32)
         return "WaveNet", {"layers": _arrays(model), "head": None, "head_scale": float(model.head_scale)}, weights
+    if isinstance(model, Recurrent) and _is_plain(model):
+        config = {"input_size": 1, "hidden_size": model.core.hidden_size, "num_layers": model.core.num_layers}
+        return "LSTM", config, _lstm_weights(model)
+    refusal = f"{emulation.name!r} cannot be exported as .nam, because "
+    if isinstance(model, Recurrent) and model.skip:
+        raise InputError(
+            f"{refusal}its net adds the dry sound to its output and that format has no such path: train with "
+            "model.skip=false, or use --format onnx"
+        )
+    kind = type(model.model if isinstance(model, FixedCondition) else model).__name__
+    inputs = " of another kind" if kind in ("Recurrent", "WaveNet") else ""
     raise InputError(
-        f"{emulation.name!r} cannot be exported as .nam, because its model is a {type(model).__name__} and that format "
-        "only has WaveNet and LSTM: train model=wavenet or model=lstm, or use --format onnx"
+        f"{refusal}its model is a {kind}{inputs} and that format only has WaveNet and plain LSTM: train model=wavenet "
+        "or model=lstm, or use --format onnx"
     )
+
+
+def _is_plain(model: Recurrent) -> bool:
+    """Whether the dry sound is its only input and the linear layer its only output."""
+    return model.cell == "lstm" and not (model.skip or model.conditions or model.taps or model.lfo)
+
+
+@torch.no_grad()
+def _lstm_weights(model: Recurrent) -> NDArray[np.float32]:
+    """Per layer the weights of input and state side by side, bias and first state; then the linear layer."""
+    parts: list[torch.Tensor] = []
+    for layer in range(model.core.num_layers):
+        weights = [model.core.get_parameter(f"weight_{of}_l{layer}") for of in ("ih", "hh")]
+        biases = [model.core.get_parameter(f"bias_{of}_l{layer}") for of in ("ih", "hh")]
+        parts += [torch.hstack(tuple(weights)), biases[0] + biases[1]]
+        parts += [model.initial_hidden[layer], model.initial_cell[layer]]
+    parts += [model.head.weight, model.head.bias]
+    return torch.cat([part.flatten() for part in parts]).cpu().numpy().astype(np.float32)
 
 
 def _arrays(model: WaveNet) -> list[dict[str, Any]]:
     inputs = (1, *model.channels[:-1])
     described = []
     for size, channels, dilations, array in zip(inputs, model.channels, model.dilations, model.arrays, strict=True):
-        outputs, bias = array.head_rechannel.out_channels, array.head_rechannel.bias is not None
+        head = array.get_submodule("head_rechannel")
+        outputs, bias = len(head.get_parameter("weight")), "bias" in dict(head.named_parameters())
         section = {
             "input_size": size,
             "condition_size": 1,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -110,8 +111,7 @@ def freeze(emulation: TrainedEmulator, setting: Setting) -> TrainedEmulator:
     if not emulation.model.conditions:
         return emulation
     condition = torch.tensor(setting.condition, device=emulation.model.device)
-    fold = getattr(emulation.model, "fold", None)
-    model = fold(condition) if fold is not None else FixedCondition(emulation.model, condition)
+    model = _folded(emulation.model, condition)
     known = emulation.lfo_hz is not None and setting.name in emulation.settings
     rate = emulation.lfo_hz[emulation.settings.index(setting.name)] if emulation.lfo_hz and known else None
     return replace(
@@ -122,6 +122,15 @@ def freeze(emulation: TrainedEmulator, setting: Setting) -> TrainedEmulator:
         condition_names=(),
         lfo_hz=None if rate is None else (rate,),
     )
+
+
+def _folded(model: Emulator, condition: Tensor) -> Emulator:
+    fold = getattr(model, "fold", None)
+    if fold is not None:
+        # Some models can only where the condition does not also choose, say, an LFO.
+        with suppress(InputError):
+            return fold(condition)
+    return FixedCondition(model, condition)
 
 
 class FixedCondition(Emulator):

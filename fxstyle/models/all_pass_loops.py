@@ -78,7 +78,7 @@ class _CompiledAllPasses(torch.autograd.Function):
         inputs = [item.contiguous() for item in (audio, coefficients, feedback, stored, last)]
         values = torch.empty(*audio.shape, stored.shape[1] + 1)
         memories = torch.empty(audio.shape[0], audio.shape[1] + 1, stored.shape[1])
-        run_all_passes(*(item.numpy() for item in inputs), values.numpy(), memories.numpy())
+        run_all_passes(*(item.numpy() for item in inputs), values.numpy(), memories.numpy())  # type: ignore[call-arg]
         ctx.save_for_backward(inputs[1], inputs[2], inputs[4], values, memories)
         return values[..., -1].clone(), memories[:, -1].clone()
 
@@ -90,7 +90,7 @@ class _CompiledAllPasses(torch.autograd.Function):
         memory_error = memory_error.copy()
         audio_error, coefficient_error = np.empty_like(error), np.empty_like(error)
         other, before = np.zeros(len(error)), np.zeros(len(error))
-        run_all_passes_back(*tensors, error, memory_error, audio_error, coefficient_error, other, before)
+        run_all_passes_back(*tensors, error, memory_error, audio_error, coefficient_error, other, before)  # type: ignore[call-arg]
         return (
             torch.from_numpy(audio_error),
             torch.from_numpy(coefficient_error),

@@ -76,7 +76,7 @@ class _Charging(torch.autograd.Function):
         inputs = [tensor.detach().double().contiguous() for tensor in (charge, threshold, currents)]
         sound = sound.detach().contiguous()
         behind, after = torch.empty_like(sound), torch.empty_like(inputs[0])
-        _charge(sound.numpy(), *(tensor.numpy() for tensor in inputs), behind.numpy(), after.numpy())
+        _charge(sound.numpy(), *(tensor.numpy() for tensor in inputs), behind.numpy(), after.numpy())  # type: ignore[call-arg]
         ctx.save_for_backward(behind, *inputs[1:])
         return behind, after.to(charge.dtype)
 

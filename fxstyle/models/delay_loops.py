@@ -67,7 +67,7 @@ class _CompiledDelay(torch.autograd.Function):
         filled = line.clone(memory_format=torch.contiguous_format)
         wet = torch.empty(weights.shape[:3])
         inputs = [item.contiguous() for item in (last, feedback, places, weights)]
-        run_delay(filled.numpy(), *(item.numpy() for item in inputs), wet.numpy())
+        run_delay(filled.numpy(), *(item.numpy() for item in inputs), wet.numpy())  # type: ignore[call-arg]
         ctx.save_for_backward(filled, *inputs, wet)
         return wet, filled
 
@@ -79,7 +79,7 @@ class _CompiledDelay(torch.autograd.Function):
         line_error = errors[1].double().numpy().copy() if errors[1] is not None else np.zeros(line.shape)
         weight_error = np.zeros_like(weights)
         other = np.zeros((2, len(line)))
-        run_delay_back(*tensors, errors[0].contiguous().numpy(), line_error, weight_error, other)
+        run_delay_back(*tensors, errors[0].contiguous().numpy(), line_error, weight_error, other)  # type: ignore[call-arg]
         feedback_error, last_error = torch.from_numpy(other).float()
         return torch.from_numpy(line_error).float(), last_error, feedback_error, None, torch.from_numpy(weight_error)
 

@@ -245,7 +245,7 @@ def assign_settings(model: nn.Module, conditions: Floats, settings: Sequence[nn.
     single = [dict(item.named_modules()) for item in settings]
     for name, part in parts.items():
         if isinstance(part, ConditionedValues):
-            values = np.stack([item[name].base.double().numpy() for item in single])  # type: ignore[operator, union-attr]
+            values = np.stack([item[name].base.double().numpy() for item in single])
             solution = np.linalg.lstsq(design, values, rcond=None)[0]
             part.base.copy_(torch.from_numpy(solution[0]))
             part.slope.copy_(torch.from_numpy(solution[1:]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from math import log
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -68,7 +68,7 @@ def identify_setting(model: Phaser, excerpts: Excerpts, ridge: float = 1e-5) -> 
     def error(values: Floats, sounds: Excerpts) -> float:
         return float(residual(values, sounds).square().sum() / sounds.wet.square().sum())
 
-    results = []
+    results: list[Any] = []
     for centre in _CENTRES_HZ:
         for rate in (0.0,) if model.lfo.is_given else np.log(_RATES_HZ):
             model.sweep.base.copy_(torch.tensor([log(centre), 1.0]))

@@ -164,9 +164,9 @@ class Recurrent(Emulator):
             raise InputError("A model with an LFO cannot be reduced to one setting.")
         folded = copy.deepcopy(self)
         if self.conditions:
-            weight = self.core.weight_ih_l0
+            weight = self.core.get_parameter("weight_ih_l0")
             folded.conditions = 0
-            folded.core.bias_ih_l0 += weight[:, -self.conditions :] @ condition.to(weight)
+            folded.core.get_parameter("bias_ih_l0").add_(weight[:, -self.conditions :] @ condition.to(weight))
             folded.core.weight_ih_l0 = nn.Parameter(weight[:, : -self.conditions].clone())
             folded.core.input_size -= self.conditions
         return folded

@@ -124,7 +124,7 @@ class Waveshaper(Emulator):
                 fits.append((left, np.array([np.log(gain), *responses])))
             found.append(min(fits, key=lambda fit: fit[0])[1])
         conditions = np.stack([condition for condition, _ in groups])
-        parts = np.split(torch.from_numpy(np.stack(found)), [1, 1 + taps], axis=1)
+        parts = torch.from_numpy(np.stack(found)).tensor_split((1, 1 + taps), dim=1)
         for part, values in zip((self.log_gain, self.clean, self.post), parts, strict=True):
             set_by_condition(part, conditions, values)
 
@@ -162,4 +162,4 @@ def two_path_fit(
                 ]
     ridge = 1e-7 * np.diag(np.repeat(np.diag(products)[[0, taps]], taps) + 1e-12)
     responses = np.linalg.solve(products + ridge, towards)
-    return energy - 2 * float(towards @ responses) + float(responses @ products @ responses), responses
+    return energy - 2 * float(towards @ responses) + float(responses @ products @ responses), responses  # type: ignore[return-value]
