@@ -25,7 +25,7 @@ from fxstyle.export.settings import FixedCondition
 from fxstyle.export.verification import check_difference, largest_difference
 from fxstyle.models.emulator import Emulator
 from fxstyle.models.recurrent import Recurrent
-from fxstyle.models.wavenet import WaveNet, WaveNetArray
+from fxstyle.models.wavenet import WaveNet
 from fxstyle.writing import replacing
 
 VERSION = "0.5.4"
