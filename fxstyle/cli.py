@@ -10,6 +10,8 @@ import typer
 
 from fxstyle import __version__
 from fxstyle.commands import doctor, effects
+from fxstyle.commands.apply import apply
+from fxstyle.commands.export import export
 from fxstyle.commands.match import match
 from fxstyle.errors import InputError
 
@@ -23,6 +25,8 @@ app = typer.Typer(
 app.add_typer(effects.app, name="effects")
 app.add_typer(doctor.app, name="doctor")
 app.command("match")(match)
+app.command("apply")(apply)
+app.command("export")(export)
 
 
 def main() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fxstyle.commands.signals import ended_by_signals
 from fxstyle.errors import InputError
 
 if TYPE_CHECKING:
@@ -166,17 +166,11 @@ def _render(plan: RenderPlan) -> RenderedFile:
             f"{plan.memory_bytes / 1e9:.1f} GB of memory; cut it into parts if that is too much",
             file=sys.stderr,
         )
-    # The usual end by these would leave the temporary file; a shell gives 128 plus the signal's number.
-    ends = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    before = {end: signal.signal(end, lambda number, _: sys.exit(128 + number)) for end in ends}
     console = Console(stderr=True)
-    try:
-        with Progress(console=console, disable=not console.is_terminal, transient=True) as progress:
-            bar = progress.add_task("Rendering", total=plan.total_frames)
-            return render_file(plan, lambda frames: progress.advance(bar, frames))
-    finally:
-        for end, handler in before.items():
-            signal.signal(end, handler)
+    bar = Progress(console=console, disable=not console.is_terminal, transient=True)
+    with ended_by_signals(), bar as progress:
+        task = progress.add_task("Rendering", total=plan.total_frames)
+        return render_file(plan, lambda frames: progress.advance(task, frames))
 
 
 def _report(plan: RenderPlan, done: RenderedFile) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from fxstyle.commands.signals import ended_by_signals
 
 if TYPE_CHECKING:
     from fxstyle.run.match_result import MatchResult
@@ -67,7 +68,7 @@ def match(
     folder = out if out is not None else default_folder(dry, effect)
     check_out(folder, overwrite, dry, reference)
     try:
-        with _ended_by_signals():
+        with ended_by_signals():
             with _progress("Searching", renders) as show:
                 result = find(
                     dry,
@@ -128,18 +129,6 @@ def _progress(title: str, total: float) -> Iterator[Callable[[float, float | Non
             progress.update(bar, completed=done, best="" if best is None else f"best {best:.4g}")
 
         yield show
-
-
-@contextmanager
-def _ended_by_signals() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP unwind, so that processes end and nothing half-written stays."""
-    ends = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    before = {end: signal.signal(end, lambda number, _: sys.exit(128 + number)) for end in ends}
-    try:
-        yield
-    finally:
-        for end, handler in before.items():
-            signal.signal(end, handler)
 
 
 def _report(result: MatchResult, folder: Path) -> None:
