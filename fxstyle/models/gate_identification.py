@@ -24,6 +24,8 @@ _AUDIBLE = 1e-4
 _CHANGE = 1e-3
 _WHOLE = 0.02
 _QUIETEST = 1e-12
+_MARGIN = 1e-3
+"""Nepers that bounds of the opening level are widened by."""
 
 # Bounds of the search; those of the opening are below the loudest sample.
 _LOW = {
@@ -62,7 +64,7 @@ def identify_gate(excerpts: Sequence[Excerpt], whole: Sequence[Excerpt], sample_
     frame = max(1, round(FRAME_SECONDS * sample_rate))
     loudest = log(max(float(excerpt.dry.abs().max()) for excerpt in whole))
     low, high = np.array(list(_LOW.values())), np.array(list(_HIGH.values()))
-    low[0], high[0] = low[0] + loudest, high[0] + loudest
+    low[0], high[0] = _opening_bounds(whole, frame, low[0] + loudest, high[0] + loudest)
     values = torch.tensor(list(GATE_VALUES.values()), dtype=torch.float64)
     for name, value in _slews([frame_gains(excerpt, frame) for excerpt in whole], frame / sample_rate).items():
         values[list(GATE_VALUES).index(name)] = value
@@ -135,6 +137,36 @@ def _slews(gains: Sequence[Floats], seconds: float) -> dict[str, float]:
     # Faster than two frames it shows no slope.
     found["attack"] = log(seconds / float(np.median(rise))) if len(rise) else log(seconds / 2)
     return found
+
+
+def _opening_bounds(excerpts: Sequence[Excerpt], frame: int, low: float, high: float) -> tuple[float, float]:
+    """Logarithms between which the opening level lies: above the peaks of frames that stay closed, below the onsets'.
+
+    Args:
+        excerpts: Of one setting.
+        frame: Samples of a frame.
+        low: Least answer, and the answer where nothing says more.
+        high: Largest answer.
+    """
+    gains = [frame_gains(excerpt, frame) for excerpt in excerpts]
+    shut, onsets = [np.zeros(0)], [np.zeros(0)]
+    for excerpt, gain in zip(excerpts, gains, strict=True):
+        said = openness(gain, gains)
+        peaks = np.abs(excerpt.dry[0, 0, : len(said) * frame].double().numpy()).reshape(len(said), frame).max(1)
+        # An onset shows in the frame after it where the opening is slow.
+        around = np.maximum(peaks[:-2], np.maximum(peaks[1:-1], peaks[2:]))
+        before, after = said[:-2], said[1:-1]
+        shut.append(peaks[:-2][(before == 0) & (after == 0)])
+        onsets.append(around[(before == 0) & (after == 1)])
+    closed, opened = np.sort(np.concatenate(shut)), np.sort(np.concatenate(onsets))
+    if not len(closed) or not len(opened):
+        return low, high
+    # The level that contradicts fewest frames: some are told wrong.
+    levels = np.unique(np.concatenate([closed, opened]))
+    contradicted = len(closed) - np.searchsorted(closed, levels) + np.searchsorted(opened, levels)
+    best = int(contradicted.argmin())
+    under, over = (log(max(float(levels[place]), _QUIETEST)) for place in (max(best - 1, 0), best))
+    return max(low, under - _MARGIN), min(high, over + _MARGIN)
 
 
 class _Openness:
