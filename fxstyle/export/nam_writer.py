@@ -21,7 +21,7 @@ from fxstyle.export.emulation import TrainedEmulator
 from fxstyle.export.nam_file import read_nam
 from fxstyle.export.nam_numpy import NamPlayer
 from fxstyle.export.player import TorchPlayer
-from fxstyle.export.settings import FixedCondition
+from fxstyle.export.settings import model_kind
 from fxstyle.export.verification import check_difference, largest_difference
 from fxstyle.models.emulator import Emulator
 from fxstyle.models.recurrent import Recurrent
@@ -81,7 +81,7 @@ def _described(emulation: TrainedEmulator) -> tuple[str, dict[str, Any], NDArray
             f"{refusal}its net adds the dry sound to its output and that format has no such path: train with "
             "model.skip=false, or use --format onnx"
         )
-    kind = type(model.model if isinstance(model, FixedCondition) else model).__name__
+    kind = model_kind(model)
     inputs = " of another kind" if kind in ("Recurrent", "WaveNet") else ""
     raise InputError(
         f"{refusal}its model is a {kind}{inputs} and that format only has WaveNet and plain LSTM: train model=wavenet "
@@ -153,8 +153,7 @@ def _metadata(emulation: TrainedEmulator, source: str) -> dict[str, Any]:
     }
     if math.isfinite(loudness):
         metadata.update(loudness=loudness, gain=gain)
-    error = next((value for name, value in emulation.scores.items() if name.startswith("val/esr")), None)
-    if error is not None:
+    if (error := emulation.scores.get("val/esr/macro")) is not None:
         metadata["training"] = {"validation_esr": error}
     return metadata
 

@@ -26,7 +26,7 @@ class OnnxModel:
 
     Attributes:
         session: onnxruntime's, on one core.
-        initial_state: The state after endless silence, each with a batch of 1.
+        initial_state: The state of a channel after endless silence.
     """
 
     session: Any
@@ -54,23 +54,24 @@ class OnnxPlayer:
         self.latency = model.latency
         self._session = model.session
         self._initial = model.initial_state
-        self._condition = np.asarray([condition], np.float32)
-        self._state: list[NDArray[Any]] | None = None
+        self._condition = {"condition": np.asarray([condition], np.float32)} if condition else {}
+        self._states: list[list[NDArray[Any]]] = []
 
     def play(self, block: NDArray[np.float32]) -> NDArray[np.float32]:
-        """See :meth:`Player.play`."""
-        channels = len(block)
-        if self._state is None:
-            self._state = [np.repeat(state, channels, axis=0) for state in self._initial]
-        inputs = {f"state_{at}": state for at, state in enumerate(self._state)}
-        inputs["audio"] = np.ascontiguousarray(block[:, None], dtype=np.float32)
-        if self._condition.size:
-            inputs["condition"] = np.repeat(self._condition, channels, axis=0)
-        try:
-            output, *self._state = self._session.run(None, inputs)
-        except Exception as error:  # onnxruntime's own errors have no common base
-            raise RenderError(f"onnxruntime cannot play a block of {block.shape[1]} samples") from error
-        return np.asarray(output[:, 0], np.float32)
+        """See :meth:`Player.play`; the graph plays one channel after the other."""
+        self._states = self._states or [list(self._initial) for _ in block]
+        played = np.empty(block.shape, np.float32)
+        for channel, state in enumerate(self._states):
+            inputs = {f"state_{at}": value for at, value in enumerate(state)}
+            inputs["audio"] = np.ascontiguousarray(block[channel, None, None], dtype=np.float32)
+            try:
+                output, *state[:] = self._session.run(None, {**inputs, **self._condition})
+            except Exception as error:  # onnxruntime's own errors have no common base
+                raise RenderError(f"onnxruntime cannot play a block of {block.shape[1]} samples") from error
+            if output.shape != (1, 1, block.shape[1]):
+                raise RenderError(f"the graph gave {output.shape} for a block of {block.shape[1]} samples")
+            played[channel] = output[0, 0]
+        return played
 
 
 def export_packages() -> tuple[Any, Any]:

@@ -21,6 +21,7 @@ from fxstyle.errors import InputError
 from fxstyle.export.emulation import TrainedEmulator
 from fxstyle.export.onnx_reader import OnnxPlayer, export_packages, read_onnx
 from fxstyle.export.player import TorchPlayer
+from fxstyle.export.settings import model_kind
 from fxstyle.export.verification import BLOCKS, check_difference, largest_difference
 from fxstyle.models.emulator import Emulator
 from fxstyle.writing import replacing
@@ -33,9 +34,9 @@ _TRACED_SAMPLES = 256
 def write_onnx(emulation: TrainedEmulator, path: Path, source: str) -> float:
     """Write a model; it appears under its name only when it plays what the model in torch plays.
 
-    The graph takes ``audio`` ``(batch, 1, samples)`` of any batch and length, ``condition`` ``(batch, conditions)``
-    where the model has one, and ``state_0`` and so on; it gives ``output`` and ``next_state_0`` and so on, which go
-    into the next block. A state that is left out at the first block is that after endless silence, for a batch of 1.
+    The graph plays one channel. It takes ``audio`` ``(1, 1, samples)`` of any length, ``condition`` ``(1, conditions)``
+    where the model has one, and ``state_0`` and so on; it gives ``output`` and ``next_state_0`` and so on, which go into
+    the next block. At the first block a state may be left out, which stands for endless silence.
 
     Args:
         emulation: The model; see :func:`fxstyle.export.settings.freeze` for one setting of it.
@@ -78,7 +79,6 @@ class _Step(nn.Module):
 
 def _trace(emulation: TrainedEmulator, path: Path) -> None:
     model = emulation.model
-    # What a model makes for a batch of 1 without saying so fits any batch.
     state = model.initial_state(1)
     audio = 0.1 * torch.randn(1, 1, _TRACED_SAMPLES, generator=torch.Generator().manual_seed(0))
     condition = []
@@ -86,7 +86,6 @@ def _trace(emulation: TrainedEmulator, path: Path) -> None:
         condition = [torch.tensor([emulation.setting_conditions[0]])]
     inputs = ["audio", *(["condition"] if condition else []), *(f"state_{at}" for at in range(len(state)))]
     outputs = ["output", *(f"next_state_{at}" for at in range(len(state)))]
-    axes = {name: {0: "batch", **({2: "samples"} if name in ("audio", "output") else {})} for name in inputs + outputs}
     arguments = tuple(tensor.to(model.device) for tensor in (audio, *condition, *state))
     with _explained(emulation), _quiet(), torch.no_grad():
         # The newer exporter unrolls recurrent nets: it takes a minute and writes a graph of one length.
@@ -97,7 +96,7 @@ def _trace(emulation: TrainedEmulator, path: Path) -> None:
             dynamo=False,
             input_names=inputs,
             output_names=outputs,
-            dynamic_axes=axes,
+            dynamic_axes={"audio": {2: "samples"}, "output": {2: "samples"}},
             opset_version=_OPSET,
             autograd_inlining=False,
         )
@@ -106,7 +105,7 @@ def _trace(emulation: TrainedEmulator, path: Path) -> None:
 @contextmanager
 def _explained(emulation: TrainedEmulator) -> Iterator[None]:
     """Say in one sentence why a model cannot be a graph."""
-    kind = type(emulation.model).__name__
+    kind = model_kind(emulation.model)
     try:
         yield
     except (RuntimeError, ValueError, TypeError, NotImplementedError) as error:
@@ -153,7 +152,7 @@ def _metadata(emulation: TrainedEmulator, source: str) -> dict[str, str]:
         "lfo_hz": emulation.lfo_hz,
         "scores": dict(emulation.scores),
     }
-    texts = {"name": emulation.name, "licence": emulation.licence, "model": type(emulation.model).__name__}
+    texts = {"name": emulation.name, "licence": emulation.licence, "model": model_kind(emulation.model)}
     return {**texts, "source": source, **{key: json.dumps(value) for key, value in values.items()}}
 
 

@@ -155,3 +155,8 @@ class FixedCondition(Emulator):
     def stream(self, audio: Tensor, state: State, condition: Tensor | None = None) -> tuple[Tensor, State]:
         """See :meth:`Emulator.stream`; the condition given here is not heard."""
         return self.model.stream(audio, state, self.condition.expand(len(audio), -1))
+
+
+def model_kind(model: Emulator) -> str:
+    """The class of a model, fixed or not, for messages and metadata."""
+    return type(model.model if isinstance(model, FixedCondition) else model).__name__
