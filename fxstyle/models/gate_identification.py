@@ -15,12 +15,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from fxstyle.features.frame_gains import frame_gains
 from fxstyle.models.gate_loop import GATE_VALUES, GateState, gate_constants, gated
 from fxstyle.models.identification import Excerpt, refine, search
 
 FRAME_SECONDS = 1e-3
 REFINEMENTS = 50
-_AUDIBLE = 1e-4
 _CHANGE = 1e-3
 _WHOLE = 0.02
 _QUIETEST = 1e-12
@@ -66,7 +66,7 @@ def identify_gate(excerpts: Sequence[Excerpt], whole: Sequence[Excerpt], sample_
     low, high = np.array(list(_LOW.values())), np.array(list(_HIGH.values()))
     low[0], high[0] = _opening_bounds(whole, frame, low[0] + loudest, high[0] + loudest)
     values = torch.tensor(list(GATE_VALUES.values()), dtype=torch.float64)
-    for name, value in _slews([frame_gains(excerpt, frame) for excerpt in whole], frame / sample_rate).items():
+    for name, value in _slews(_gains(whole, frame), frame / sample_rate).items():
         values[list(GATE_VALUES).index(name)] = value
     values[:-1] = torch.from_numpy(values[:-1].numpy().clip(low, high))
 
@@ -85,17 +85,6 @@ def identify_gate(excerpts: Sequence[Excerpt], whole: Sequence[Excerpt], sample_
     return torch.cat([found, 4.0 * factor.double().log()[None]])
 
 
-def frame_gains(excerpt: Excerpt, frame: int) -> Floats:
-    """Gain of each frame by least squares, ``(frames,)``; ``nan`` where the dry sound is too quiet to say."""
-    dry, wet = (sound[0, 0].double().numpy() for sound in (excerpt.dry, excerpt.wet))
-    count = len(dry) // frame
-    dry, wet = (sound[: count * frame].reshape(count, frame) for sound in (dry, wet))
-    power = np.square(dry).sum(1)
-    quiet = power <= frame * np.square(_AUDIBLE * np.abs(excerpt.dry.numpy()).max())
-    ratio = np.abs((dry * wet).sum(1)) / np.where(quiet, 1.0, power)
-    return np.where(quiet, np.nan, ratio)
-
-
 def openness(gain: Floats, gains: Sequence[Floats]) -> Floats:
     """1 where a gain says that the gate is open, 0 where closed and ``nan`` where neither, ``(frames,)``.
 
@@ -111,6 +100,10 @@ def openness(gain: Floats, gains: Sequence[Floats]) -> Floats:
     said[change > _CHANGE] = 1.0
     said[change < -_CHANGE] = 0.0
     return said
+
+
+def _gains(excerpts: Sequence[Excerpt], frame: int) -> list[Floats]:
+    return [frame_gains(excerpt.dry[0, 0].numpy(), excerpt.wet[0, 0].numpy(), frame) for excerpt in excerpts]
 
 
 def _ends(gains: Sequence[Floats]) -> tuple[float, float]:
@@ -148,7 +141,7 @@ def _opening_bounds(excerpts: Sequence[Excerpt], frame: int, low: float, high: f
         low: Least answer, and the answer where nothing says more.
         high: Largest answer.
     """
-    gains = [frame_gains(excerpt, frame) for excerpt in excerpts]
+    gains = _gains(excerpts, frame)
     shut, onsets = [np.zeros(0)], [np.zeros(0)]
     for excerpt, gain in zip(excerpts, gains, strict=True):
         said = openness(gain, gains)
@@ -176,7 +169,7 @@ class _Openness:
         self.excerpts, self.frame, self.sample_rate = excerpts, frame, sample_rate
         self.values = values
         self.magnitudes = [excerpt.dry[:, 0].abs().double() for excerpt in excerpts]
-        gains = [frame_gains(excerpt, frame) for excerpt in excerpts]
+        gains = _gains(excerpts, frame)
         self.said = [torch.from_numpy(openness(gain, gains)) for gain in gains]
 
     def __call__(self, detector: Tensor) -> Tensor:

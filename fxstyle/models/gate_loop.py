@@ -39,7 +39,7 @@ def gate_constants(values: Tensor, sample_rate: int) -> Tensor:
     times = [(time.exp() * sample_rate).clamp_min(1.0) for time in (attack, hold, release)]
     closed = closed.clamp_max(0.0)
     floor = closed.exp()
-    thresholds = [opening.exp(), torch.exp(opening - hysteresis.exp()), pole(fall, sample_rate), times[1]]
+    thresholds = [opening.exp(), torch.exp(opening - hysteresis.exp()), pole(fall, sample_rate), times[1].round()]
     return torch.stack([*thresholds, floor, (1.0 - floor) / times[0], torch.exp(closed / times[2])], 1)
 
 
