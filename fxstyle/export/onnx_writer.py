@@ -35,8 +35,8 @@ def write_onnx(emulation: TrainedEmulator, path: Path, source: str) -> float:
     """Write a model; it appears under its name only when it plays what the model in torch plays.
 
     The graph plays one channel. It takes ``audio`` ``(1, 1, samples)`` of any length, ``condition`` ``(1, conditions)``
-    where the model has one, and ``state_0`` and so on; it gives ``output`` and ``next_state_0`` and so on, which go into
-    the next block. At the first block a state may be left out, which stands for endless silence.
+    where the model has one, and ``state_0`` and so on; it gives ``output`` and ``next_state_0`` and so on, which go
+    into the next block. At the first block a state may be left out, which stands for endless silence.
 
     Args:
         emulation: The model; see :func:`fxstyle.export.settings.freeze` for one setting of it.
