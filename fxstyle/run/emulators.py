@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -135,7 +136,8 @@ def _from_checkpoint(checkpoint: Mapping[str, Any], path: Path) -> TrainedEmulat
         condition_names=names,
         lfo_hz=rates,
         latency=0,
-        scores={str(key): float(value) for key, value in scores.items()},
+        # A skill that is not defined is no number, which JSON cannot hold.
+        scores={str(key): float(value) for key, value in scores.items() if math.isfinite(value)},
         licence=str(facts.get("licence", "")),
     )
 

@@ -31,6 +31,8 @@ def check_config(config: DictConfig) -> None:
     """
     if "study" in config:
         raise InputError(f"experiment: {config.study} is one of evaluate.py: python evaluate.py experiment=...")
+    _check_model(config)
+    _check_root(config)
     if missing := sorted(OmegaConf.missing_keys(config)):
         raise InputError(f"{missing[0]} has no value: give it on the command line, as in {missing[0]}=VALUE")
     emulating = config.task.name == "emulation"
@@ -49,12 +51,6 @@ def check_config(config: DictConfig) -> None:
         raise InputError(f"seed must be a whole number from 0 to 2^32 - 1, not {config.seed!r}")
     if not _is_whole(config.channels) or config.channels not in (1, 2):
         raise InputError(f"channels must be 1 (mono) or 2 (stereo), not {config.channels!r}")
-    tasks = list(config.model.get("tasks", []))
-    if config.task.name not in tasks:
-        raise InputError(
-            f"model {config.model.get('_target_', '?').rsplit('.', 1)[-1]} does not do the task {config.task.name!r}; "
-            f"it does: {', '.join(tasks) or 'none'}"
-        )
     clips = 2 if config.task.name == "style_transfer" else 1
     if not emulating and OmegaConf.select(config, "data.clips") != clips:
         choice = "data=pairs" if clips == 2 else "data=clips"
@@ -64,6 +60,23 @@ def check_config(config: DictConfig) -> None:
         raise InputError(f"renderer.cores must be 'auto' or a whole number of at least 1, not {cores!r}")
     _check_trainer(config)
     goes_online(OmegaConf.select(config, "logger.wandb.mode", default="auto"))
+
+
+def _check_model(config: DictConfig) -> None:
+    """First of all: other sections refer to what a model of the right task has."""
+    tasks = list(config.model.get("tasks", []))
+    if config.task.name not in tasks:
+        raise InputError(
+            f"model {config.model.get('_target_', '?').rsplit('.', 1)[-1]} does not do the task {config.task.name!r}; "
+            f"it does: {', '.join(tasks) or 'none'}"
+        )
+
+
+def _check_root(config: DictConfig) -> None:
+    """A folder that other keys refer to, before they are read; a missing value does not survive beside a default."""
+    plain = OmegaConf.to_container(config, resolve=False)
+    if "${data.root}" in str(plain) and (OmegaConf.is_missing(config.data, "root") or config.data.root is None):
+        raise InputError("data.root has no value: give the folder of pairs.csv, as in data.root=PAIRS")
 
 
 def _check_pairs(config: DictConfig, emulating: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,9 @@ import torch
 import yaml
 
 from fxstyle.errors import InputError
+from fxstyle.models.echo import Echo
 from fxstyle.models.emulator import Emulator
+from fxstyle.models.grey_chain import GreyChain
 from fxstyle.models.recurrent import Recurrent
 from fxstyle.models.tcn import TCN
 from fxstyle.models.wavenet import WaveNet
@@ -91,3 +94,18 @@ def test_a_model_of_one_setting_equals_the_whole_at_that_setting(name: str) -> N
         assert folded.conditions == 0
         assert torch.allclose(folded(audio), model(audio, setting[None]), atol=1e-6)
         assert not torch.allclose(folded(audio), model(audio, torch.zeros(1, 3)), atol=1e-4)
+
+
+def test_a_chain_streams() -> None:
+    torch.manual_seed(0)
+    blocks = [partial(TCN, channels=4, dilations=(1, 2)), Echo]
+    chain = GreyChain(blocks, conditions=2, sample_rate=8000)
+    with torch.no_grad():
+        for weight in chain.parameters():
+            weight += 0.01 * torch.randn_like(weight)
+    check_streaming(chain, seconds=0.2)
+    first, second = chain.blocks
+    assert chain.receptive_field == first.receptive_field + second.receptive_field - 1  # type: ignore[operator]
+    audio, setting = torch.randn(2, 1, 900), torch.eye(2)
+    with torch.no_grad():
+        assert torch.equal(chain(audio, setting), second(first(audio, setting), setting))
